@@ -1,0 +1,129 @@
+package challenge
+
+import (
+	"time"
+
+	"livenessd"
+)
+
+// A camera in front of a person never gives the same bytes twice: its sensor
+// is noisy. Equal pictures mean that the feed stands still or is played again.
+
+const (
+	frozenFrames   = 3    // equal pictures in a row, together with Config.Frozen
+	repeatedFrames = 3    // pictures of earlier in a row that are a recording and no accident
+	rememberFrames = 4096 // more than two minutes at 30 frames a second
+)
+
+// feed watches that time and pictures move on.
+type feed struct {
+	frozenFor, maxPause time.Duration
+
+	last     time.Time
+	digest   uint64
+	equal    int       // how many times digest came in a row
+	since    time.Time // when digest came first
+	repeated int
+	seen     map[uint64]struct{}
+	order    []uint64 // ring of what is in seen
+	next     int
+}
+
+// step returns the flaw of the feed that o completes, or "".
+func (f *feed) step(o *livenessd.Observation) livenessd.Reason {
+	defer func() { f.last = o.At }()
+	if !f.last.IsZero() && (!o.At.After(f.last) || o.At.Sub(f.last) > f.maxPause) {
+		f.restart(o)
+		return livenessd.TimeJump
+	}
+	if o.Digest == f.digest && f.equal > 0 {
+		f.equal++
+		if f.equal >= frozenFrames && o.At.Sub(f.since) >= f.frozenFor {
+			return livenessd.FrozenFeed
+		}
+		return ""
+	}
+	f.digest, f.equal, f.since = o.Digest, 1, o.At
+	if _, old := f.seen[o.Digest]; old {
+		if f.repeated++; f.repeated >= repeatedFrames {
+			return livenessd.RepeatedFeed
+		}
+		return ""
+	}
+	f.repeated = 0
+	f.remember(o.Digest)
+	return ""
+}
+
+func (f *feed) restart(o *livenessd.Observation) {
+	f.digest, f.equal, f.since = o.Digest, 1, o.At
+}
+
+func (f *feed) remember(d uint64) {
+	if f.seen == nil {
+		f.seen = make(map[uint64]struct{}, rememberFrames)
+		f.order = make([]uint64, 0, rememberFrames)
+	}
+	if len(f.order) < rememberFrames {
+		f.order = append(f.order, d)
+	} else {
+		delete(f.seen, f.order[f.next])
+		f.order[f.next] = d
+		f.next = (f.next + 1) % rememberFrames
+	}
+	f.seen[d] = struct{}{}
+}
+
+// track follows one face from frame to frame.
+type track struct {
+	maxGap time.Duration
+	minIoU float64
+
+	box     livenessd.Rect
+	last    time.Time // when the face was last seen; zero before the first
+	several int
+}
+
+// severalFrames is how many frames with a second face end a track: one alone
+// may be a false detection.
+const severalFrames = 2
+
+func (t *track) reset() { t.last, t.several = time.Time{}, 0 }
+
+// step returns why the track broke with o, or "".
+func (t *track) step(o *livenessd.Observation) livenessd.Reason {
+	if len(o.Faces) == 0 {
+		t.several = 0
+		if !t.last.IsZero() && o.At.Sub(t.last) > t.maxGap {
+			return livenessd.FaceLost
+		}
+		return ""
+	}
+	if hasReason(o, livenessd.SeveralFaces) {
+		if t.several++; t.several >= severalFrames {
+			return livenessd.SeveralFaces
+		}
+	} else {
+		t.several = 0
+	}
+	box := o.Faces[0].Box
+	if !t.last.IsZero() {
+		if o.At.Sub(t.last) > t.maxGap {
+			return livenessd.FaceLost
+		}
+		if box.IoU(t.box) < t.minIoU {
+			return livenessd.FaceChanged
+		}
+	}
+	t.box, t.last = box, o.At
+	return ""
+}
+
+func hasReason(o *livenessd.Observation, r livenessd.Reason) bool {
+	for _, m := range o.Quality {
+		if m.Reason == r {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,229 @@
+package challenge
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"livenessd"
+)
+
+// sequence draws which movements to ask for: unpredictable in number and
+// order, never the same twice in a row, so that "nothing happened" cannot pass
+// for an answer.
+func sequence(cfg *Config, rng *rand.Rand) []livenessd.Direction {
+	all := []livenessd.Direction{livenessd.Left, livenessd.Right, livenessd.Up, livenessd.Down}
+	n := cfg.MinMovements + rng.IntN(cfg.MaxMovements-cfg.MinMovements+1)
+	var seq []livenessd.Direction
+	for len(seq) < n {
+		d := all[rng.IntN(len(all))]
+		if len(seq) == 0 || seq[len(seq)-1] != d {
+			seq = append(seq, d)
+		}
+	}
+	return seq
+}
+
+// movements follows the answers to a sequence of prompts.
+type movements struct {
+	cfg   *Config
+	steps []livenessd.Direction
+	base  livenessd.Pose // the person's own straight look
+	rest  shape          // landmarks of the last frame at the centre
+
+	i       int  // steps done
+	asked   bool // a movement is asked for; else the way back to the centre
+	since   time.Time
+	centred time.Time // at the centre since; zero when not
+	right   run       // the movement that was asked for lasts
+	wrong   run       // another one lasts
+	frames  int
+}
+
+// run is a condition that has held from frame to frame.
+type run struct {
+	since    time.Time
+	n        int
+	parallax float64 // sum, in the direction of the movement
+}
+
+func (r *run) hold(at time.Time, parallax float64) {
+	if r.n == 0 {
+		r.since = at
+	}
+	r.n++
+	r.parallax += parallax
+}
+
+// lasted: two frames at least, or one bad pair of landmarks would decide.
+func (r *run) lasted(at time.Time, d time.Duration) bool { return r.n >= 2 && at.Sub(r.since) >= d }
+
+// newMovements starts with the way to the centre. hold are the poses of the
+// passive part, during which the person looked straight ahead: what a pose
+// estimate calls 0 differs from face to face by several degrees.
+func newMovements(cfg *Config, seq []livenessd.Direction, hold []livenessd.Pose, at time.Time) *movements {
+	return &movements{cfg: cfg, steps: seq, base: median(hold), since: at}
+}
+
+func median(ps []livenessd.Pose) livenessd.Pose {
+	if len(ps) == 0 {
+		return livenessd.Pose{}
+	}
+	mid := func(of func(livenessd.Pose) float64) float64 {
+		v := make([]float64, len(ps))
+		for i, p := range ps {
+			v[i] = of(p)
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	return livenessd.Pose{
+		Yaw:   mid(func(p livenessd.Pose) float64 { return p.Yaw }),
+		Pitch: mid(func(p livenessd.Pose) float64 { return p.Pitch }),
+		Roll:  mid(func(p livenessd.Pose) float64 { return p.Roll }),
+	}
+}
+
+// done reports whether every movement was made.
+func (m *movements) done() bool { return m.i == len(m.steps) }
+
+// deadline is when the present step ends as not made.
+func (m *movements) deadline() time.Time { return m.since.Add(m.cfg.MoveLimit) }
+
+// prompt is what the person is asked for now.
+func (m *movements) prompt() livenessd.Prompt {
+	if m.asked && !m.done() {
+		return promptOf(m.steps[m.i])
+	}
+	return livenessd.PromptBackToCentre
+}
+
+// step takes one observation and returns why the answer failed, or "". A frame
+// without a face says nothing here: the track decides how long that may last.
+func (m *movements) step(o *livenessd.Observation) livenessd.Reason {
+	if m.done() {
+		return ""
+	}
+	if o.At.After(m.deadline()) {
+		return livenessd.NoMovement
+	}
+	if len(o.Faces) == 0 {
+		return ""
+	}
+	m.frames++
+	if !m.asked {
+		m.centre(o)
+		return ""
+	}
+	return m.answer(o)
+}
+
+// centre waits until the head rests at the centre, then asks.
+func (m *movements) centre(o *livenessd.Observation) {
+	if d, amount := m.turned(o.Pose); amount > m.cfg.Centre || d == "" {
+		m.centred = time.Time{}
+		return
+	}
+	m.rest = o.Faces[0].Landmarks
+	if m.centred.IsZero() {
+		m.centred = o.At
+	}
+	if o.At.Sub(m.centred) >= m.cfg.Settle {
+		m.asked, m.since = true, o.At
+		m.right, m.wrong = run{}, run{}
+	}
+}
+
+// answer judges a frame while a movement is asked for.
+func (m *movements) answer(o *livenessd.Observation) livenessd.Reason {
+	want := m.steps[m.i]
+	got, amount := m.turned(o.Pose)
+	if amount > m.cfg.Centre && o.At.Sub(m.since) < m.cfg.MinReaction {
+		return livenessd.TooEarly
+	}
+	if amount < 1 {
+		m.right, m.wrong = run{}, run{}
+		return ""
+	}
+	if got != want {
+		m.right = run{}
+		m.wrong.hold(o.At, 0)
+		// Twice as long as for a right one: on the way a nod may lean aside.
+		if m.wrong.lasted(o.At, 2*m.cfg.Confirm) {
+			return livenessd.WrongMovement
+		}
+		return ""
+	}
+	m.wrong = run{}
+	m.right.hold(o.At, m.depth(want, &o.Faces[0].Landmarks))
+	if !m.right.lasted(o.At, m.cfg.Confirm) {
+		return ""
+	}
+	if m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want)) {
+		// The angle is there, the depth is not. Given time it may still come:
+		// landmarks lag behind on a fast turn.
+		if m.right.lasted(o.At, 6*m.cfg.Confirm) {
+			return livenessd.FlatMotion
+		}
+		return ""
+	}
+	m.i++
+	m.asked, m.since, m.centred = false, o.At, time.Time{}
+	return ""
+}
+
+// turned returns the main direction of p against the straight look and how far
+// it went, 1 being what is asked for; "" when p is not a number.
+func (m *movements) turned(p livenessd.Pose) (livenessd.Direction, float64) {
+	yaw, pitch := (p.Yaw-m.base.Yaw)/m.cfg.Yaw, (p.Pitch-m.base.Pitch)/m.cfg.Pitch
+	switch {
+	case math.IsNaN(yaw) || math.IsNaN(pitch):
+		return "", 0
+	case math.Abs(yaw) >= math.Abs(pitch) && yaw >= 0:
+		return livenessd.Left, yaw
+	case math.Abs(yaw) >= math.Abs(pitch):
+		return livenessd.Right, -yaw
+	case pitch >= 0:
+		return livenessd.Up, pitch
+	}
+	return livenessd.Down, -pitch
+}
+
+// angle is what is asked for in direction d, in radians.
+func (m *movements) angle(d livenessd.Direction) float64 {
+	if d == livenessd.Left || d == livenessd.Right {
+		return m.cfg.Yaw * math.Pi / 180
+	}
+	return m.cfg.Pitch * math.Pi / 180
+}
+
+// depth is the parallax of the nose in the direction of d. The person's left
+// is the right of the picture.
+func (m *movements) depth(d livenessd.Direction, now *shape) float64 {
+	p, ok := parallax(&m.rest, now)
+	if !ok {
+		return 0
+	}
+	switch d {
+	case livenessd.Left:
+		return p.X
+	case livenessd.Right:
+		return -p.X
+	case livenessd.Up:
+		return -p.Y
+	}
+	return p.Y
+}
+
+// stage reports the motion stage: how many of the movements were made.
+func (m *movements) stage() livenessd.Stage {
+	s := livenessd.Stage{Name: livenessd.StageMotion, Threshold: 1, Frames: m.frames, Outcome: livenessd.Retry}
+	if m.done() && len(m.steps) > 0 {
+		s.Outcome = livenessd.Live
+	}
+	if len(m.steps) > 0 {
+		s.Score = float64(m.i) / float64(len(m.steps))
+	}
+	return s
+}
