@@ -1,0 +1,57 @@
+package api
+
+import (
+	_ "embed"
+	"net/http"
+)
+
+// document describes the native API and is kept equal to it by a test.
+//
+//go:embed openapi.json
+var document []byte
+
+// health returns the routes for those who watch over the daemon rather than
+// use it. metrics may be nil.
+func (s *server) health(metrics http.Handler) []route {
+	routes := []route{
+		{"GET", "/healthz", alive},
+		{"GET", "/readyz", s.readiness},
+		{"GET", "/openapi.json", describe},
+	}
+	if metrics != nil {
+		routes = append(routes, route{"GET", "/metrics", func(w http.ResponseWriter, r *http.Request) error {
+			metrics.ServeHTTP(w, r)
+			return nil
+		}})
+	}
+	return routes
+}
+
+type healthBody struct {
+	Status string `json:"status"` // "ok"
+}
+
+// alive answers as long as the process does; whether the frame loop turns is
+// the watchdog's question and whether the kiosk can judge is /readyz's.
+func alive(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, healthBody{"ok"})
+}
+
+type readyBody struct {
+	Ready   bool     `json:"ready"`
+	Reasons []Reason `json:"reasons"`
+}
+
+func (s *server) readiness(w http.ResponseWriter, _ *http.Request) error {
+	reasons := s.Ready()
+	if len(reasons) == 0 {
+		return writeJSON(w, http.StatusOK, readyBody{Ready: true, Reasons: []Reason{}})
+	}
+	return writeJSON(w, http.StatusServiceUnavailable, readyBody{Reasons: reasons})
+}
+
+func describe(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(document)
+	return nil
+}
