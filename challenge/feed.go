@@ -74,8 +74,9 @@ func (f *feed) remember(d uint64) {
 	f.seen[d] = struct{}{}
 }
 
-// track follows one face from frame to frame.
-type track struct {
+// Track follows one face from frame to frame. A session's faces must all be
+// of one unbroken track, so that nobody swaps in. NewTrack makes one.
+type Track struct {
 	maxGap time.Duration
 	minIoU float64
 
@@ -88,10 +89,12 @@ type track struct {
 // may be a false detection.
 const severalFrames = 2
 
-func (t *track) reset() { t.last, t.several = time.Time{}, 0 }
+// NewTrack returns a track that has seen nothing yet.
+func NewTrack(cfg Config) Track { return Track{maxGap: cfg.MaxGap, minIoU: cfg.MinIoU} }
 
-// step returns why the track broke with o, or "".
-func (t *track) step(o *livenessd.Observation) livenessd.Reason {
+// Step takes the next observation and returns why the track broke with it, or
+// "". After a break the track is of no more use.
+func (t *Track) Step(o *livenessd.Observation) livenessd.Reason {
 	if len(o.Faces) == 0 {
 		t.several = 0
 		if !t.last.IsZero() && o.At.Sub(t.last) > t.maxGap {

@@ -28,7 +28,7 @@ type session struct {
 	since   time.Time // of the phase
 	again   time.Time // until when "try again" is shown
 	prompts *prompter
-	track   track
+	track   Track
 	passive passive
 	poses   []livenessd.Pose
 	moves   *movements
@@ -49,7 +49,7 @@ func newSession(cfg *Config, rng *rand.Rand, prompts *prompter, id, reference st
 // is judged later must all come from one unbroken track.
 func (s *session) position(at time.Time) {
 	s.phase, s.since = livenessd.PhasePosition, at
-	s.track = track{maxGap: s.cfg.MaxGap, minIoU: s.cfg.MinIoU}
+	s.track = NewTrack(*s.cfg)
 	s.passive = passive{cfg: s.cfg}
 	s.poses, s.moves, s.frames, s.ready = nil, nil, 0, time.Time{}
 }
@@ -121,7 +121,7 @@ func (s *session) positioning(o *livenessd.Observation) *livenessd.Result {
 }
 
 func (s *session) holding(o *livenessd.Observation) *livenessd.Result {
-	switch r := s.track.step(o); r {
+	switch r := s.track.Step(o); r {
 	case "":
 		s.frames++
 	case livenessd.SeveralFaces:
@@ -155,7 +155,7 @@ func (s *session) holding(o *livenessd.Observation) *livenessd.Result {
 }
 
 func (s *session) moving(o *livenessd.Observation) *livenessd.Result {
-	switch r := s.track.step(o); r {
+	switch r := s.track.Step(o); r {
 	case "":
 		s.frames++
 	case livenessd.FaceLost:
