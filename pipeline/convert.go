@@ -1,0 +1,125 @@
+package pipeline
+
+import "image"
+
+// The functions in this file turn pixels into BGR, 3 bytes a pixel. Their
+// callers have checked that src and dst have the lengths that w and h mean.
+
+// Cameras' YUYV and NV12 carry BT.601 colours in video range (Y 16..235, UV
+// 16..240), as the USB Video Class has it by default. Integer arithmetic in
+// 1/65536; the coefficients are ITU-R BT.601-7's, scaled by 255/219 and
+// 255/224.
+const (
+	vY  = 76309  // 255/219
+	vRV = 104597 // 1.402 · 255/224
+	vGU = 25675  // 0.344136 · 255/224
+	vGV = 53279  // 0.714136 · 255/224
+	vBU = 132201 // 1.772 · 255/224
+)
+
+// JPEG carries the same colours in full range (JFIF 1.02).
+const (
+	jRV = 91881  // 1.402
+	jGU = 22554  // 0.344136
+	jGV = 46802  // 0.714136
+	jBU = 116130 // 1.772
+)
+
+func clamp(v int32) byte {
+	v >>= 16
+	if uint32(v) > 255 {
+		if v < 0 {
+			return 0
+		}
+		return 255
+	}
+	return byte(v)
+}
+
+// video writes one pixel of video range.
+func video(dst []byte, y, u, v byte) {
+	c, d, e := vY*max(int32(y)-16, 0)+1<<15, int32(u)-128, int32(v)-128
+	dst[0] = clamp(c + vBU*d)
+	dst[1] = clamp(c - vGU*d - vGV*e)
+	dst[2] = clamp(c + vRV*e)
+}
+
+func fromYUYV(dst, src []byte, w, h int) {
+	for i := 0; i < w*h/2; i++ {
+		s, d := src[4*i:4*i+4:4*i+4], dst[6*i:6*i+6:6*i+6]
+		video(d[:3], s[0], s[1], s[3])
+		video(d[3:], s[2], s[1], s[3])
+	}
+}
+
+func fromNV12(dst, src []byte, w, h int) {
+	luma, chroma := src[:w*h], src[w*h:]
+	for y := range h {
+		row, uv := luma[y*w:(y+1)*w], chroma[y/2*w:(y/2+1)*w]
+		for x, v := range row {
+			video(dst[3*(y*w+x):3*(y*w+x)+3], v, uv[x&^1], uv[x|1])
+		}
+	}
+}
+
+func fromGrey(dst, src []byte) {
+	for i, v := range src {
+		d := dst[3*i : 3*i+3]
+		d[0], d[1], d[2] = v, v, v
+	}
+}
+
+// swapRB turns RGB into BGR and back; dst may be src.
+func swapRB(dst, src []byte) {
+	for i := 0; i+2 < len(src); i += 3 {
+		dst[i], dst[i+1], dst[i+2] = src[i+2], src[i+1], src[i]
+	}
+}
+
+// fromImage writes any image; JPEG's own kinds take a short way.
+func fromImage(dst []byte, img image.Image) {
+	b := img.Bounds()
+	w := b.Dx()
+	switch m := img.(type) {
+	case *image.YCbCr:
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			yCbCrRow(dst[3*w*(y-b.Min.Y):], m, y)
+		}
+		return
+	case *image.Gray:
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			at := m.PixOffset(b.Min.X, y)
+			fromGrey(dst[3*w*(y-b.Min.Y):], m.Pix[at:at+w])
+		}
+		return
+	}
+	i := 0
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			// Transparent parts are premultiplied: they turn dark, as if
+			// the picture lay on black.
+			r, g, bl, _ := img.At(x, y).RGBA()
+			dst[i], dst[i+1], dst[i+2] = byte(bl>>8), byte(g>>8), byte(r>>8)
+			i += 3
+		}
+	}
+}
+
+func yCbCrRow(dst []byte, m *image.YCbCr, y int) {
+	b := m.Rect
+	luma := m.Y[m.YOffset(b.Min.X, y):][:b.Dx()]
+	// Horizontal halving is what cameras send; COffset does any other.
+	half := b.Min.X == 0 && (m.SubsampleRatio == image.YCbCrSubsampleRatio420 || m.SubsampleRatio == image.YCbCrSubsampleRatio422)
+	row := m.COffset(b.Min.X, y)
+	for x, v := range luma {
+		at := row + x/2
+		if !half {
+			at = m.COffset(b.Min.X+x, y)
+		}
+		c, cb, cr := int32(v)<<16+1<<15, int32(m.Cb[at])-128, int32(m.Cr[at])-128
+		d := dst[3*x : 3*x+3 : 3*x+3]
+		d[0] = clamp(c + jBU*cb)
+		d[1] = clamp(c - jGU*cb - jGV*cr)
+		d[2] = clamp(c + jRV*cr)
+	}
+}
