@@ -69,7 +69,6 @@ type theatre struct {
 	a     *actor
 	now   time.Time
 	seq   uint64
-	out   Output
 	log   []livenessd.Event
 	view  livenessd.View
 	shown []livenessd.View // each change of prompt or phase

@@ -39,6 +39,7 @@ type Config struct {
 	Pitch        float64       // degrees that count as a look up or down
 	Centre       float64       // share of Yaw and Pitch within which the head is back at the centre
 	Parallax     float64       // share of the nose's expected parallax that a movement must show, see parallax.go
+	Smooth       time.Duration // of the head's pose, see smooth.go
 	MinReaction  time.Duration // nobody reacts faster: a movement that starts earlier was not an answer
 	Settle       time.Duration // at the centre before the next movement is asked for
 	Confirm      time.Duration // a movement, right or wrong, counts when it lasts this long
@@ -79,7 +80,7 @@ type Config struct {
 // the times were set so that an unhurried person is never warned.
 func DefaultConfig() Config {
 	return Config{
-		Approach:    0.16,
+		Approach:    0.10,
 		ApproachFor: 400 * time.Millisecond,
 
 		GoodFrames:    8,
@@ -89,9 +90,10 @@ func DefaultConfig() Config {
 		MinMovements: 2,
 		MaxMovements: 3,
 		Yaw:          15,
-		Pitch:        9,
-		Centre:       0.45,
+		Pitch:        6,
+		Centre:       0.6,
 		Parallax:     0.3,
+		Smooth:       330 * time.Millisecond,
 		MinReaction:  150 * time.Millisecond,
 		Settle:       300 * time.Millisecond,
 		Confirm:      120 * time.Millisecond,
@@ -161,7 +163,7 @@ func (c Config) Validate() error {
 		name string
 		v    time.Duration
 	}{
-		{"approach_for", c.ApproachFor}, {"sample_spacing", c.SampleSpacing}, {"min_reaction", c.MinReaction},
+		{"approach_for", c.ApproachFor}, {"sample_spacing", c.SampleSpacing}, {"smooth", c.Smooth}, {"min_reaction", c.MinReaction},
 		{"settle", c.Settle}, {"confirm", c.Confirm}, {"position_limit", c.PositionLimit}, {"hold_limit", c.HoldLimit},
 		{"move_limit", c.MoveLimit}, {"session_limit", c.SessionLimit}, {"warn", c.Warn}, {"prompt_settle", c.PromptSettle}, {"prompt_show", c.PromptShow},
 		{"max_gap", c.MaxGap}, {"leave", c.Leave}, {"max_pause", c.MaxPause}, {"frozen", c.Frozen}, {"show_result", c.ShowResult},

@@ -3,7 +3,6 @@ package challenge
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"livenessd"
@@ -30,12 +29,14 @@ type movements struct {
 	cfg   *Config
 	steps []livenessd.Direction
 	base  livenessd.Pose // the person's own straight look
-	rest  shape          // landmarks of the last frame at the centre
+	now   smooth
+	rest  shape // landmarks of the last moment at the centre
 
 	i       int  // steps done
 	asked   bool // a movement is asked for; else the way back to the centre
 	since   time.Time
 	centred time.Time // at the centre since; zero when not
+	early   int       // frames that answered faster than anybody can
 	right   run       // the movement that was asked for lasts
 	wrong   run       // another one lasts
 	frames  int
@@ -63,26 +64,15 @@ func (r *run) lasted(at time.Time, d time.Duration) bool { return r.n >= 2 && at
 // passive part, during which the person looked straight ahead: what a pose
 // estimate calls 0 differs from face to face by several degrees.
 func newMovements(cfg *Config, seq []livenessd.Direction, hold []livenessd.Pose, at time.Time) *movements {
-	return &movements{cfg: cfg, steps: seq, base: median(hold), since: at}
+	return &movements{cfg: cfg, steps: seq, base: median(hold), now: smooth{window: cfg.Smooth}, since: at}
 }
 
 func median(ps []livenessd.Pose) livenessd.Pose {
-	if len(ps) == 0 {
-		return livenessd.Pose{}
+	var yaw, pitch, roll []float64
+	for _, p := range ps {
+		yaw, pitch, roll = append(yaw, p.Yaw), append(pitch, p.Pitch), append(roll, p.Roll)
 	}
-	mid := func(of func(livenessd.Pose) float64) float64 {
-		v := make([]float64, len(ps))
-		for i, p := range ps {
-			v[i] = of(p)
-		}
-		slices.Sort(v)
-		return v[len(v)/2]
-	}
-	return livenessd.Pose{
-		Yaw:   mid(func(p livenessd.Pose) float64 { return p.Yaw }),
-		Pitch: mid(func(p livenessd.Pose) float64 { return p.Pitch }),
-		Roll:  mid(func(p livenessd.Pose) float64 { return p.Roll }),
-	}
+	return livenessd.Pose{Yaw: middle(yaw), Pitch: middle(pitch), Roll: middle(roll)}
 }
 
 // done reports whether every movement was made.
@@ -112,64 +102,77 @@ func (m *movements) step(o *livenessd.Observation) livenessd.Reason {
 		return ""
 	}
 	m.frames++
+	pose, sh := m.now.add(o)
 	if !m.asked {
-		m.centre(o)
+		m.centre(o.At, pose, sh)
 		return ""
 	}
-	return m.answer(o)
+	if r := m.tooEarly(o); r != "" {
+		return r
+	}
+	return m.answer(o.At, pose, &sh)
 }
 
 // centre waits until the head rests at the centre, then asks.
-func (m *movements) centre(o *livenessd.Observation) {
-	if d, amount := m.turned(o.Pose); amount > m.cfg.Centre || d == "" {
+func (m *movements) centre(at time.Time, pose livenessd.Pose, sh shape) {
+	if d, amount := m.turned(pose); amount > m.cfg.Centre || d == "" {
 		m.centred = time.Time{}
 		return
 	}
-	m.rest = o.Faces[0].Landmarks
+	m.rest = sh
 	if m.centred.IsZero() {
-		m.centred = o.At
+		m.centred = at
 	}
-	if o.At.Sub(m.centred) >= m.cfg.Settle {
-		m.asked, m.since = true, o.At
+	if at.Sub(m.centred) >= m.cfg.Settle {
+		m.asked, m.since, m.early = true, at, 0
 		m.right, m.wrong = run{}, run{}
 	}
 }
 
-// answer judges a frame while a movement is asked for.
-func (m *movements) answer(o *livenessd.Observation) livenessd.Reason {
-	want := m.steps[m.i]
-	got, amount := m.turned(o.Pose)
-	if amount > m.cfg.Centre && o.At.Sub(m.since) < m.cfg.MinReaction {
+// tooEarly finds a movement that was complete before anybody could have
+// answered the prompt. It looks at the frames as they are: smoothing lags.
+func (m *movements) tooEarly(o *livenessd.Observation) livenessd.Reason {
+	if _, amount := m.turned(o.Pose); amount >= 1 && o.At.Sub(m.since) < m.cfg.MinReaction {
+		m.early++
+	}
+	if m.early >= 2 {
 		return livenessd.TooEarly
 	}
+	return ""
+}
+
+// answer judges a moment while a movement is asked for.
+func (m *movements) answer(at time.Time, pose livenessd.Pose, sh *shape) livenessd.Reason {
+	want := m.steps[m.i]
+	got, amount := m.turned(pose)
 	if amount < 1 {
 		m.right, m.wrong = run{}, run{}
 		return ""
 	}
 	if got != want {
 		m.right = run{}
-		m.wrong.hold(o.At, 0)
+		m.wrong.hold(at, 0)
 		// Twice as long as for a right one: on the way a nod may lean aside.
-		if m.wrong.lasted(o.At, 2*m.cfg.Confirm) {
+		if m.wrong.lasted(at, 2*m.cfg.Confirm) {
 			return livenessd.WrongMovement
 		}
 		return ""
 	}
 	m.wrong = run{}
-	m.right.hold(o.At, m.depth(want, &o.Faces[0].Landmarks))
-	if !m.right.lasted(o.At, m.cfg.Confirm) {
+	m.right.hold(at, m.depth(want, sh))
+	if !m.right.lasted(at, m.cfg.Confirm) {
 		return ""
 	}
 	if m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want)) {
 		// The angle is there, the depth is not. Given time it may still come:
 		// landmarks lag behind on a fast turn.
-		if m.right.lasted(o.At, 6*m.cfg.Confirm) {
+		if m.right.lasted(at, 6*m.cfg.Confirm) {
 			return livenessd.FlatMotion
 		}
 		return ""
 	}
 	m.i++
-	m.asked, m.since, m.centred = false, o.At, time.Time{}
+	m.asked, m.since, m.centred = false, at, time.Time{}
 	return ""
 }
 
