@@ -1,0 +1,82 @@
+# livenessd. `make run` and `make test` need Debian 12 with Go, make and apt.
+
+SHELL := /bin/bash
+GO    ?= go
+BIN   := bin/livenessd
+# Networks that are not in this repository: a folder beside the checkout.
+MODELS ?= $(abspath ../shared/reference-models)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
+BUILD_PACKAGES := g++ pkg-config libopencv-dev libopencv-contrib-dev opencv-data
+TEST_PACKAGES  := chromium nodejs npm ffmpeg
+
+export LIVENESSD_MODELS_DIRS ?= $(MODELS),/etc/livenessd/models,/usr/share/livenessd/models
+
+.PHONY: run test build lint bench soak deps test-deps screenshots seeds fuzz clean
+
+## run: build, start the daemon with the first camera (or a simulated person), print the page's address
+run: build
+	@mkdir -p tmp
+	@exec $(BIN) run -simulate -store tmp/livenessd.db
+
+## test: everything, with the race detector and a real browser
+test: build test-deps lint
+	$(GO) test -race -timeout 9m ./...
+
+## build: leave bin/livenessd
+build: deps
+	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/livenessd
+
+## lint: gofmt, vet, staticcheck, tidy
+lint: deps
+	@test -z "$$(gofmt -l . | grep -v node_modules | tee /dev/stderr)" || { echo "gofmt: the files above need formatting"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+## bench: print the figures of the README
+bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./pipeline ./store ./capture/sim ./challenge
+	$(GO) test -run '^$$' -bench Sustained -benchtime 1x -timeout 20m ./cmd/livenessd
+
+## soak: ten minutes at 30 frames a second, memory printed
+soak: build
+	LIVENESSD_SOAK=10m $(GO) test -run '^$$' -bench Sustained -benchtime 1x -timeout 20m ./cmd/livenessd
+
+## screenshots: make the README's pictures anew from the running daemon
+screenshots: build test-deps
+	@mkdir -p docs/screenshots
+	LIVENESSD_SCREENSHOTS=$(abspath docs/screenshots) $(GO) test -count 1 -run 'TestBrowserScenes' -timeout 9m ./cmd/livenessd
+
+## seeds: many simulated people and attackers, without the race detector
+seeds: deps
+	LIVENESSD_SEEDS=$(or $(SEEDS),20) $(GO) test -count 1 -v -timeout 5h -run 'TestSeeds' ./cmd/livenessd
+
+## fuzz: every fuzz target for a while
+fuzz: deps
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; done; done
+
+# Installs what is missing and says what.
+define install
+	@missing=; for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
+	$(2) \
+	if [ -n "$$missing" ]; then \
+		echo "Installing from Debian:$$missing"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
+		{ echo "These packages could not be installed:$$missing"; exit 1; }; \
+	fi
+endef
+
+deps:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 or newer from https://go.dev/dl"; exit 1; }
+	$(call install,$(BUILD_PACKAGES),:;)
+
+# A node that is there already, from wherever, will do.
+test-deps: deps
+	$(call install,$(TEST_PACKAGES),if command -v node >/dev/null; then missing=$${missing// nodejs/}; fi; if command -v npm >/dev/null; then missing=$${missing// npm/}; fi;)
+	@[ ui/e2e/node_modules/.package-lock.json -nt ui/e2e/package-lock.json ] || { echo "Installing playwright-core from npm"; cd ui/e2e && npm ci --no-audit --no-fund --silent; }
+
+clean:
+	rm -rf bin tmp ui/e2e/node_modules

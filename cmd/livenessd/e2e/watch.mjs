@@ -1,0 +1,66 @@
+// Watches the kiosk page of a running daemon in a real browser and prints what
+// a person sees: one JSON object a line for each change of the screen. It ends
+// after the first result, or when a phase named in UNTIL has been shown.
+
+import { join } from "node:path";
+import { launch, openPage } from "../../../ui/e2e/browser.mjs";
+
+const { PAGE_URL: url, UNTIL: until = "result", SHOTS: folder, SHOT_NAME: name = "page", SIZE: size = "1024x768" } = process.env;
+const [width, height] = size.split("x").map(Number);
+const limit = Number(process.env.LIMIT_S ?? 90) * 1000;
+
+const browser = await launch();
+const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+let code = 1;
+try {
+  const { page, problems } = await openPage(browser, url, { width, height, allow: /WebSocket|ERR_CONNECTION/ });
+  const seen = () =>
+    page.evaluate(() => {
+      const d = document.body.dataset;
+      const text = (id) => document.getElementById(id)?.textContent.trim() ?? "";
+      const arrow = document.getElementById("arrow");
+      return {
+        phase: d.phase,
+        outcome: d.outcome ?? "",
+        prompt: text("prompt"),
+        detail: text("detail"),
+        arrow: arrow.hasAttribute("hidden") ? "" : arrow.dataset.direction,
+        notice: text("notice"),
+        alert: text("alert"),
+        picture: d.picture ?? "",
+        words: document.body.innerText,
+      };
+    });
+  const shots = new Set();
+  const shoot = async (what) => {
+    if (!folder || shots.has(what)) return;
+    shots.add(what);
+    await page.screenshot({ path: join(folder, `${name}-${what}.jpg`), type: "jpeg", quality: 82 });
+  };
+  let before = "";
+  const end = Date.now() + limit;
+  while (Date.now() < end) {
+    const now = await seen();
+    const { words, ...line } = now;
+    if (/\b0\.\d\d|\d\d ?%/.test(words)) problems.push(`a score is on the screen: ${words}`);
+    if (JSON.stringify(line) !== before) {
+      before = JSON.stringify(line);
+      say(line);
+    }
+    if (now.phase === "move" && now.arrow && now.picture) await shoot("move");
+    if (now.phase === "hold" && now.picture) await shoot("hold");
+    if (now.phase === "position" && now.picture) await shoot("position");
+    if (now.phase === "idle") await shoot("idle");
+    if (until.split(",").includes(now.phase)) {
+      await page.waitForTimeout(400); // transitions
+      await shoot(now.phase);
+      code = 0;
+      break;
+    }
+    await page.waitForTimeout(60);
+  }
+  for (const p of problems) say({ problem: p });
+} finally {
+  await browser.close();
+}
+process.exit(code);

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"livenessd"
+	"livenessd/api"
+	"livenessd/capture"
+	"livenessd/challenge"
+	"livenessd/models"
+	"livenessd/pipeline"
+	"livenessd/store"
+	"livenessd/ui"
+)
+
+func runCommand(ctx context.Context, env *environment, args []string) (int, error) {
+	f := newFlags(env, "run", "")
+	source := f.String("camera", "", "`source`: auto, a name under /dev/v4l/by-id or by-path, sim, sim:SCENE or replay:PATH (camera.source)")
+	listen := f.String("listen", "", "`address` of the kiosk page (page.listen)")
+	path := f.String("store", "", "`file` that keeps the results (store.path)")
+	simulate := f.Bool("simulate", false, "without a camera, show a simulated person (camera.simulate_if_none)")
+	if err := f.Parse(args); err != nil {
+		return exitMisused, err
+	}
+	if f.NArg() > 0 {
+		return exitMisused, fmt.Errorf("%w: run takes no arguments, not %q", livenessd.ErrInvalid, f.Arg(0))
+	}
+	for key, v := range map[string]string{"camera.source": *source, "page.listen": *listen, "store.path": *path} {
+		if v != "" {
+			f.settings = append(f.settings, key+"="+v)
+		}
+	}
+	if *simulate {
+		f.settings = append(f.settings, "camera.simulate_if_none=true")
+	}
+	cfg, err := f.config()
+	if err != nil {
+		return exitMisused, err
+	}
+	if err := run(ctx, cfg, newLog(env.err, cfg.Log), env.out, nil); err != nil {
+		return exitFailed, err
+	}
+	return exitOK, nil
+}
+
+// run is the program: it makes every part in one list, serves until ctx ends,
+// and closes the list in reverse. say is for the person at the terminal. When
+// everything listens, ready gets the page's address; it may be nil.
+func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready func(page string)) (err error) {
+	sup := newSupervisor(os.Getenv)
+
+	set, err := models.Load(cfg.Models.Dirs)
+	if err != nil {
+		return fmt.Errorf("[models] %w", err)
+	}
+	eyes, err := newPipeline(cfg.Camera, set)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, eyes.Close()) }()
+
+	results, replaced, err := store.Open(cfg.Store.Path, store.Options{
+		MaxAge: time.Duration(cfg.Store.MaxAge), MaxResults: cfg.Store.MaxResults, MaxEvents: cfg.Store.MaxEvents,
+		KeepPictures: cfg.Store.KeepPictures, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("store.path: %w", err)
+	}
+	defer func() { err = errors.Join(err, results.Close()) }()
+
+	page, err := ui.New(ui.Config{
+		PreviewFPS: cfg.Page.PreviewFPS, LanguagesDir: cfg.Page.LanguagesDir, Language: cfg.Page.Language,
+		Hosts: cfg.Page.Hosts, PicturesKept: cfg.Store.KeepPictures, Version: versionString(), Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("[page] %w", err)
+	}
+	cam, err := newCamera(cfg.Camera, log)
+	if err != nil {
+		return err
+	}
+	rng, err := newRand()
+	if err != nil {
+		return err
+	}
+	kiosk, err := challenge.NewKiosk(cfg.Session.challenge(), rng, newID)
+	if err != nil {
+		return fmt.Errorf("[session] %w", err)
+	}
+	boot := bootID(log)
+	term := &terminal{
+		log: log, kiosk: kiosk, camera: cam, analyzer: eyes, store: results, screen: page.Publish,
+		metrics: newMetrics(cam.frames, page.Clients), sup: sup, software: versionString(), boot: boot, pictures: cfg.Store.KeepPictures,
+		commands: make(chan func()), statuses: make(chan capture.Status),
+		sessions: map[string]livenessd.Session{}, reasons: map[string]string{},
+	}
+	if replaced != nil {
+		log.Error("the file of results was damaged; it was set aside and a new one begun", "kept_as", replaced.Path, "reason", replaced.Reason,
+			"results_carried_over", replaced.Results, "skipped", replaced.Skipped)
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	deps := api.Deps{Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready}
+	servers, err := listen(ctx, cfg, term.metrics.registry, deps, page.Handler(), log)
+	if err != nil {
+		return err
+	}
+
+	term.record(livenessd.Event{Type: livenessd.EventStarted, At: time.Now(), Detail: "livenessd " + versionString()})
+	defer func() { term.record(livenessd.Event{Type: livenessd.EventStopped, At: time.Now()}) }()
+
+	for _, s := range servers {
+		group.Go(func() error { return s.serve(ctx) })
+	}
+	group.Go(func() error { return page.Run(ctx) })
+	group.Go(func() error { return term.run(ctx) })
+	group.Go(func() error {
+		if h, ok := cam.frames.(*handover); ok {
+			defer context.AfterFunc(ctx, h.close)()
+		}
+		return capture.Keep(ctx, cam, capture.DefaultRetry, func(s capture.Status) {
+			page.Camera(s.Camera)
+			term.notify(ctx, s)
+		}, func(f livenessd.Frame) {
+			page.Preview(f)
+			cam.frames.Put(f)
+		})
+	})
+	group.Go(func() error { return prune(ctx, results, log) })
+
+	if cam.note != "" {
+		fmt.Fprintln(say, cam.note)
+	}
+	address := "http://" + servers[0].listener.Addr().String() + "/"
+	fmt.Fprintf(say, "The kiosk page: %s\n", address)
+	log.Info("ready", "page", address, "camera", cfg.Camera.Source, "store", cfg.Store.Path, "version", versionString())
+	if err := sup.tell("READY=1"); err != nil {
+		log.Error("systemd cannot be told", "error", err)
+	}
+	if ready != nil {
+		ready(address)
+	}
+	err = group.Wait()
+	if stop := sup.tell("STOPPING=1"); stop != nil {
+		log.Error("systemd cannot be told", "error", stop)
+	}
+	if errors.Is(err, capture.ErrEnd) {
+		log.Info("the recording is at its end")
+		return nil
+	}
+	return err
+}
+
+// eyes is the pipeline as the terminal's loop wants it.
+type eyes struct{ *pipeline.Pipeline }
+
+func (e eyes) Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error) {
+	return e.AnalyzeWith(f, pipeline.Need{Texture: texture})
+}
+
+func newPipeline(cfg CameraConfig, set *models.Set) (eyes, error) {
+	c := pipeline.DefaultConfig()
+	c.Threads = cfg.AnalysisThreads
+	p, err := pipeline.New(c, set)
+	return eyes{p}, err
+}
+
+// newRand returns the generator that draws movements, seeded so that nobody
+// can foresee them.
+func newRand() (*rand.Rand, error) {
+	var seed [32]byte
+	if _, err := crand.Read(seed[:]); err != nil {
+		return nil, err
+	}
+	return rand.New(rand.NewChaCha8(seed)), nil
+}
+
+// newID names a session that nobody asked for.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// bootID returns the kernel's name for this boot, "" where there is none.
+func bootID(log *slog.Logger) string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		log.Warn("results will carry no boot id", "error", err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// prune keeps the store within its bounds.
+func prune(ctx context.Context, s *store.Store, log *slog.Logger) error {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		if _, err := s.Prune(time.Now()); err != nil {
+			log.Error("old results could not be removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"livenessd"
+	"livenessd/capture/sim"
+	"livenessd/challenge"
+	"livenessd/models"
+)
+
+// play runs one simulated scene through the real pipeline and the real
+// judgement until the first result, in the time of the pictures and not of the
+// clock. trace, if not nil, sees every step.
+func play(t testing.TB, eyes eyes, scene string, seed int64, trace func(*livenessd.Observation, sim.Truth, livenessd.View)) *livenessd.Result {
+	t.Helper()
+	s, err := sim.New(sim.Config{Scene: scene, Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	k, err := challenge.NewKiosk(challenge.DefaultConfig(), rand.New(rand.NewPCG(uint64(seed), 7)), func() string { n++; return fmt.Sprint(n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for range 15 * 120 {
+		at = at.Add(time.Second / 15)
+		o, err := eyes.Analyze(s.Frame(at), k.WantsTexture())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := k.Step(&o)
+		s.Show(out.View, at)
+		if trace != nil {
+			trace(&o, s.Truth(), out.View)
+		}
+		for _, e := range out.Events {
+			if e.Result != nil {
+				return e.Result
+			}
+		}
+	}
+	return nil
+}
+
+func newEyes(t testing.TB) eyes {
+	t.Helper()
+	set, err := models.Load([]string{needModels(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPipeline(defaultConfig().Camera, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// Ensure that simulated people of all kinds pass and that attacks never do.
+// LIVENESSD_SEEDS says how many of each; the race detector makes drawing slow,
+// so the default is small (make seeds runs many without it).
+func TestSeeds(t *testing.T) {
+	seeds := 1
+	if v := os.Getenv("LIVENESSD_SEEDS"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = n
+	}
+	p := newEyes(t)
+	for _, sc := range sim.Scenes() {
+		if sc.Name != "person" && !sc.Attack {
+			continue
+		}
+		t.Run(sc.Name, func(t *testing.T) {
+			outcomes, reasons := map[livenessd.Outcome]int{}, map[livenessd.Reason]int{}
+			for seed := range int64(seeds) {
+				r := play(t, p, sc.Name, 1000+seed, nil)
+				if r == nil {
+					t.Errorf("seed %d: no result in two minutes", 1000+seed)
+					continue
+				}
+				outcomes[r.Outcome]++
+				for _, why := range r.Reasons {
+					reasons[why]++
+				}
+				if (r.Outcome == livenessd.Live) == sc.Attack {
+					t.Errorf("seed %d: %s %v, attempt %d, %v", 1000+seed, r.Outcome, r.Reasons, r.Attempt, r.Movements)
+				}
+			}
+			t.Logf("%d seeds: %v %v", seeds, outcomes, reasons)
+		})
+	}
+}

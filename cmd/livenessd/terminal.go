@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"livenessd"
+	"livenessd/api"
+	"livenessd/capture"
+	"livenessd/challenge"
+)
+
+// analyzer says what one picture shows.
+type analyzer interface {
+	Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error)
+}
+
+// recorder keeps what happened.
+type recorder interface {
+	PutResult(r *livenessd.Result, picture []byte) (livenessd.Event, error)
+	PutEvent(e livenessd.Event) (livenessd.Event, error)
+	PutSession(s livenessd.Session) error
+	Session(id string) (livenessd.Session, error)
+}
+
+// How long the loop waits for a frame before it looks at everything else, and
+// how long a camera that claims to deliver may bring nothing that can be judged.
+const (
+	turn       = 200 * time.Millisecond
+	blindAfter = 2500 * time.Millisecond
+)
+
+// defaultExpiry is how long a requested session waits for a person.
+const defaultExpiry = time.Minute
+
+// terminal is the kiosk's loop: frame → observation → view and events → store
+// → screen. Run owns everything below commands; other goroutines reach it
+// through the channels or the mutex.
+type terminal struct {
+	log      *slog.Logger
+	kiosk    *challenge.Kiosk
+	camera   *camera
+	analyzer analyzer
+	store    recorder
+	screen   func(livenessd.View)
+	metrics  *metrics
+	sup      supervisor
+	software string
+	boot     string
+	pictures bool // the operator wants a picture kept with each result
+
+	commands chan func()
+	statuses chan capture.Status
+
+	status   capture.Status
+	decided  time.Time // when the last frame was judged
+	picture  []byte    // the best frame of the running session, only when pictures are kept
+	sessions map[string]livenessd.Session
+	broken   error // of the store, that only a restart mends
+
+	mu      sync.Mutex // guards what readiness reads
+	reasons map[string]string
+}
+
+// notify takes the camera's status. It waits for the loop, which turns several
+// times a second.
+func (t *terminal) notify(ctx context.Context, s capture.Status) {
+	select {
+	case t.statuses <- s:
+	case <-ctx.Done():
+	}
+}
+
+// run turns until ctx ends.
+func (t *terminal) run(ctx context.Context) error {
+	t.blame("camera", "the camera has not delivered a picture yet")
+	t.show(t.kiosk.NotReady(livenessd.CameraLost, time.Now()))
+	t.decided = time.Now()
+	fed := time.Time{}
+	for ctx.Err() == nil {
+		if t.broken != nil {
+			return t.broken
+		}
+		t.serve()
+		t.look(ctx)
+		if t.sup.every > 0 && time.Since(fed) >= t.sup.every {
+			fed = time.Now()
+			if err := t.sup.tell("WATCHDOG=1"); err != nil {
+				t.log.Error("the watchdog cannot be fed", "error", err)
+			}
+		}
+	}
+	t.show(t.kiosk.NotReady(livenessd.Cancelled, time.Now())) // whoever stands there gets a result
+	return nil
+}
+
+// serve does what others asked for since the last turn.
+func (t *terminal) serve() {
+	for {
+		select {
+		case f := <-t.commands:
+			f()
+		case s := <-t.statuses:
+			t.cameraStatus(s)
+		default:
+			return
+		}
+	}
+}
+
+// look judges the newest frame, or finds that there is none.
+func (t *terminal) look(ctx context.Context) {
+	wait, cancel := context.WithTimeout(ctx, turn)
+	defer cancel()
+	f, err := t.camera.frames.Take(wait)
+	if err != nil {
+		t.checkSight()
+		return
+	}
+	texture := t.kiosk.WantsTexture()
+	begin := time.Now()
+	o, err := t.analyzer.Analyze(f, texture)
+	t.metrics.analysed(time.Since(begin), time.Since(f.At), err)
+	if err != nil {
+		t.log.Warn("a frame could not be analysed", "error", err)
+		t.checkSight()
+		return
+	}
+	t.decided = time.Now()
+	t.excuse("sight")
+	t.keepBest(f, &o)
+	t.show(t.kiosk.Step(&o))
+}
+
+// checkSight ends a session when nothing could be judged for too long,
+// whatever the camera says of itself.
+func (t *terminal) checkSight() {
+	if !t.status.Ready || time.Since(t.decided) < blindAfter {
+		return
+	}
+	t.blame("sight", fmt.Sprintf("no picture could be judged for %v", blindAfter))
+	t.show(t.kiosk.NotReady(livenessd.CameraLost, time.Now()))
+}
+
+// cameraStatus takes a change of the camera.
+func (t *terminal) cameraStatus(s capture.Status) {
+	was := t.status
+	t.status = s
+	t.metrics.camera(s)
+	if s.Ready {
+		t.decided = time.Now()
+		t.excuse("camera")
+		t.log.Info("camera", "device", s.Camera.Device, "card", s.Camera.Card, "driver", s.Camera.Driver,
+			"format", s.Camera.Format, "size", fmt.Sprintf("%dx%d", s.Camera.Width, s.Camera.Height))
+		if was.Opens > 0 {
+			t.record(livenessd.Event{Type: livenessd.EventCameraBack, At: time.Now(), Detail: s.Camera.Device})
+		}
+		return
+	}
+	t.log.Warn("no camera", "error", s.Err)
+	t.blame("camera", s.Err.Error())
+	out := t.kiosk.NotReady(livenessd.CameraLost, time.Now())
+	if was.Ready {
+		out.Events = append(out.Events, livenessd.Event{Type: livenessd.EventCameraLost, At: time.Now(), Detail: s.Err.Error()})
+	}
+	t.show(out)
+}
+
+// show commits what happened and only then puts it on the screen.
+func (t *terminal) show(out challenge.Output) {
+	view := out.View
+	for _, e := range out.Events {
+		if e.Result == nil {
+			t.session(e)
+			t.record(e)
+			continue
+		}
+		if err := t.result(e.Result); err != nil {
+			t.damaged(err)
+			t.log.Error("a result could not be recorded; the person is told to try again", "session", e.Session, "error", err)
+			t.blame("store", "the last result could not be recorded: "+err.Error())
+			view = t.kiosk.Unrecorded(e.At)
+			continue
+		}
+		t.excuse("store")
+	}
+	if view.Phase == livenessd.PhaseNotReady && (view.Reason == livenessd.FrozenFeed || view.Reason == livenessd.RepeatedFeed) {
+		t.blame("feed", "the camera gives the same pictures again and again: check it, then plug it in anew")
+	} else {
+		t.excuse("feed")
+	}
+	t.metrics.phase(view.Phase)
+	t.screen(view)
+	if t.camera.show != nil {
+		t.camera.show(view, time.Now())
+	}
+}
+
+// result completes r with what only this machine knows and commits it.
+func (t *terminal) result(r *livenessd.Result) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	r.ID, r.Boot, r.Camera, r.Software = id.String(), t.boot, t.status.Camera, t.software
+	picture := t.picture
+	s := t.sessions[r.Session]
+	t.picture = nil
+	delete(t.sessions, r.Session)
+	if _, err := t.store.PutResult(r, picture); err != nil {
+		return err
+	}
+	t.metrics.result(r)
+	t.log.Info("result", "id", r.ID, "session", r.Session, "outcome", r.Outcome, "reasons", r.Reasons,
+		"duration", r.Duration.Round(time.Millisecond), "attempt", r.Attempt)
+	s.ID, s.State, s.Result, s.Outcome = r.Session, livenessd.SessionDone, r.ID, r.Outcome
+	s.Reference = r.Reference
+	if s.Created.IsZero() {
+		s.Created = r.Started
+	}
+	if err := t.store.PutSession(s); err != nil { // the result stands; only its session cannot be asked for
+		t.log.Error("a finished session could not be recorded", "session", s.ID, "error", err)
+	}
+	return nil
+}
+
+// session follows sessions from their first frame on.
+func (t *terminal) session(e livenessd.Event) {
+	if e.Type != livenessd.EventSessionStarted {
+		return
+	}
+	s, ok := t.sessions[e.Session]
+	if !ok {
+		s = livenessd.Session{ID: e.Session, Created: e.At, Expires: e.At}
+	}
+	s.State = livenessd.SessionRunning
+	t.sessions[e.Session] = s
+}
+
+func (t *terminal) record(e livenessd.Event) {
+	e.Boot = t.boot
+	if _, err := t.store.PutEvent(e); err != nil {
+		t.damaged(err)
+		t.log.Error("an event could not be recorded", "type", e.Type, "error", err)
+		t.blame("store", "the last event could not be recorded: "+err.Error())
+		return
+	}
+	t.excuse("store")
+}
+
+// damaged ends the loop when the store has given up for good: at the next
+// start it is checked and mended.
+func (t *terminal) damaged(err error) {
+	if errors.Is(err, livenessd.ErrNotReady) {
+		t.broken = fmt.Errorf("store.path: %w", err)
+	}
+}
+
+// keepBest holds on to a frame of a running session for as long as it runs,
+// and only when the operator turned that on.
+func (t *terminal) keepBest(f livenessd.Frame, o *livenessd.Observation) {
+	if !t.pictures || f.Format != livenessd.MJPEG || o.Texture == nil {
+		return
+	}
+	if t.picture == nil || len(o.Reasons()) == 0 {
+		t.picture = f.Data
+	}
+}
+
+// blame and excuse keep what /readyz says. The kiosk's own reasons are there
+// under "kiosk".
+func (t *terminal) blame(what, why string) {
+	t.mu.Lock()
+	t.reasons[what] = why
+	t.mu.Unlock()
+}
+
+func (t *terminal) excuse(what string) {
+	t.mu.Lock()
+	delete(t.reasons, what)
+	t.mu.Unlock()
+}
+
+// ready returns what keeps the terminal from judging.
+func (t *terminal) ready() []api.Reason {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var rs []api.Reason
+	for _, code := range []string{"camera", "sight", "feed", "store"} {
+		if why, ok := t.reasons[code]; ok {
+			rs = append(rs, api.Reason{Code: code, Detail: why})
+		}
+	}
+	return rs
+}
