@@ -89,7 +89,7 @@ func (t *terminal) run(ctx context.Context) error {
 		}
 		t.serve()
 		t.look(ctx)
-		if t.sup.every > 0 && time.Since(fed) >= t.sup.every {
+		if t.sup.every > 0 && time.Since(fed) >= t.sup.every && t.alive() {
 			fed = time.Now()
 			if err := t.sup.tell("WATCHDOG=1"); err != nil {
 				t.log.Error("the watchdog cannot be fed", "error", err)
@@ -98,6 +98,12 @@ func (t *terminal) run(ctx context.Context) error {
 	}
 	t.show(t.kiosk.NotReady(livenessd.Cancelled, time.Now())) // whoever stands there gets a result
 	return nil
+}
+
+// alive reports whether the watchdog may be fed: frames are being decided, or
+// there is no camera to take them from, which a restart would not mend.
+func (t *terminal) alive() bool {
+	return !t.status.Ready || time.Since(t.decided) < blindAfter
 }
 
 // serve does what others asked for since the last turn.
