@@ -31,7 +31,7 @@ const grainSide = 512
 
 func newSensor(w, h int, r *rand.Rand) *sensor {
 	s := &sensor{
-		exposure: 1, balance: vec{1.03, 1, 0.95}, noise: 2.4, sharpen: 0.35, quality: 90,
+		exposure: 1, balance: vec{1.10, 1, 0.85}, noise: 3.0, sharpen: 0.35, quality: 87,
 		luma: make([]float32, w*h), smooth: make([]float32, w*h),
 		cb: make([]float32, ((w+1)/2)*((h+1)/2)), cr: make([]float32, ((w+1)/2)*((h+1)/2)),
 		out:   image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420),

@@ -53,11 +53,11 @@ func newFigure(l look, detail float32) *figure {
 	for i, side := range []float32{-1, 1} {
 		f.eyes[i] = f.newEye(side)
 	}
-	f.marks[livenessd.RightEye] = f.nearest(-eyeX, eyeY)
-	f.marks[livenessd.LeftEye] = f.nearest(eyeX, eyeY)
-	f.marks[livenessd.NoseTip] = f.nearest(0, -38.5)
-	f.marks[livenessd.RightMouth] = f.nearest(-24.5, -68)
-	f.marks[livenessd.LeftMouth] = f.nearest(24.5, -68)
+	f.marks[livenessd.RightEye] = f.onFace(-eyeX, eyeY+0.6)
+	f.marks[livenessd.LeftEye] = f.onFace(eyeX, eyeY+0.6)
+	f.marks[livenessd.NoseTip] = f.onFace(0, -38.3)
+	f.marks[livenessd.RightMouth] = f.onFace(-26.5, lipY)
+	f.marks[livenessd.LeftMouth] = f.onFace(26.5, lipY)
 	return f
 }
 
@@ -87,15 +87,16 @@ func (l *look) mane(n func(int) int) *mesh {
 	return m
 }
 
-// nearest returns the point of the face nearest to (x, y) seen from in front.
-func (f *figure) nearest(x, y float32) vec {
-	best, d := vec{}, float32(1e9)
+// onFace returns the place of the face at (x, y) seen from in front, as deep as
+// the nearest point of its mesh.
+func (f *figure) onFace(x, y float32) vec {
+	z, d := float32(0), float32(1e9)
 	for _, p := range f.head.pos {
 		if q := sq(p.x-x) + sq(p.y-y*f.look.tall); p.z > 20 && q < d {
-			best, d = p, q
+			z, d = p.z, q
 		}
 	}
-	return best
+	return vec{x, y * f.look.tall, z}
 }
 
 // newEye finds the texels about one eye and remembers what they hold.

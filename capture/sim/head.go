@@ -6,11 +6,13 @@ import "math"
 // eyes, in the middle between the temples. They follow ordinary anatomical
 // means: 63 mm between the pupils, 150 mm wide, 115 mm from eyes to chin.
 const (
-	eyeX   = 31.5
-	eyeY   = -1.0
-	topY   = 112
-	chinY  = -122
-	mouthY = -76 // on the drawing scale, see drawn
+	eyeX     = 31.5
+	eyeY     = -1.0
+	topY     = 112
+	chinY    = -122
+	noseFoot = 86.5  // z of the plain head behind the nose
+	lipY     = -65.5 // the line between the lips
+	mouthY   = -76   // the same on the drawing scale, see drawn
 )
 
 // drawn turns a height on the head into one on the scale that nose and mouth
@@ -19,10 +21,10 @@ func drawn(y float32) float32 {
 	switch {
 	case y > 0:
 		return y
-	case y > -68:
-		return y * 76 / 68
+	case y > lipY:
+		return y * mouthY / lipY
 	}
-	return -76 + (y+68)*(122-76)/(122-68)
+	return mouthY + (y-lipY)*(chinY-mouthY)/(chinY-lipY)
 }
 
 // pivot is what the head turns about: the top of the neck.
@@ -32,8 +34,8 @@ var (
 	headWide = curve{{-122, 0}, {-121, 16}, {-118, 27}, {-112, 39}, {-102, 49}, {-88, 57}, {-70, 63}, {-45, 68}, {-20, 71.5}, {0, 74}, {25, 76}, {48, 76}, {68, 71}, {84, 61}, {97, 46}, {105, 32}, {110, 17}, {112, 0}}
 	headFore = curve{{-122, 30}, {-121, 52}, {-118, 72}, {-114, 82}, {-107, 87}, {-99, 87}, {-93, 86}, {-80, 88}, {-60, 87}, {-40, 86}, {-20, 86}, {0, 87}, {15, 91}, {30, 93}, {45, 92}, {60, 88}, {75, 79}, {90, 62}, {101, 43}, {108, 24}, {112, 0}}
 	headRear = curve{{-122, 0}, {-118, 15}, {-100, 34}, {-70, 58}, {-40, 78}, {-10, 92}, {20, 99}, {50, 96}, {75, 82}, {95, 55}, {107, 26}, {112, 0}}
-	noseRise = curve{{-62, 0}, {-57, 3}, {-54, 10}, {-50, 21}, {-46, 27}, {-42, 27.5}, {-36, 25}, {-26, 19}, {-14, 12}, {-2, 6}, {8, 3}, {18, 0}}
-	noseSide = curve{{-62, 11}, {-46, 9.5}, {-30, 8.5}, {-10, 7.5}, {18, 10}}
+	noseRise = curve{{-62, 0}, {-58, 1.6}, {-55, 6.4}, {-52, 13.6}, {-49, 18.4}, {-45, 20}, {-40, 19.2}, {-34, 17.2}, {-26, 14.4}, {-14, 9.6}, {-2, 5.2}, {8, 2.8}, {18, 0}}
+	noseSide = curve{{-62, 11}, {-46, 8}, {-38, 7}, {-26, 6.5}, {-10, 7}, {18, 10}}
 )
 
 // relief is how far the face stands out from the plain head at (x, y).
@@ -41,18 +43,20 @@ func (l *look) relief(x, y float32) float32 {
 	ax := abs(x)
 	y = drawn(y)
 	z := l.nose * noseRise.at(y) * exp(-x*x/(2*sq(noseSide.at(y))))
-	z += l.nose * 10 * bell(ax-13, y+46, 5.2, 5.5)     // wings of the nose
+	z += l.nose * 4 * bell(x, y+44.5, 7.5, 5.5)        // its tip
+	z += l.nose * 10 * bell(ax-13.5, y+48, 4.4, 5)     // and wings
 	z -= 9 * bell(ax-32, y-1, 15, 10)                  // sockets
 	z += 5.5 * bell(ax-eyeX, y-eyeY, 10, 7.5)          // eyeballs under their lids
 	z += 1.5 * bell(ax-eyeX, y-eyeY-8, 13, 2.4)        // fold of the upper lid
 	z += 4 * bell(ax-27, y-18, 18, 7)                  // ridge of the brows
-	z += 5 * bell(ax-44, y+28, 16, 15)                 // cheekbones
+	z += 7 * bell(ax-44, y+28, 16, 15)                 // cheekbones
 	z -= 2.5 * bell(ax-27-(-y-50)*0.22, y+58, 3.5, 16) // fold from nose to mouth
 	z += 5 * bell(x, y+74, 25, 17)                     // teeth behind the lips
+	z -= 3 * bell(ax-27, y-mouthY, 10, 14)             // beside them the cheek falls back
 	z += l.lip * 3.6 * bell(ax-5, y+71, 11, 3.6)
 	z += l.lip * 4.6 * bell(x, y+82.5, 13, 4.2)
 	z -= 3.2 * bell(x, y-mouthY, 20, 1.7)
-	z -= 1.5 * bell(ax-25, y-mouthY, 4, 4)
+	z -= 1.5 * bell(ax-27, y-mouthY, 4, 4)
 	z -= 1.2 * bell(x, y+62, 2.8, 5)
 	z -= 4 * bell(x, y+93, 17, 4.5)
 	z += l.jaw * 6.5 * bell(x, y+107, 15, 8.5)
@@ -64,7 +68,7 @@ func sq(a float32) float32 { return a * a }
 // hairline is 1 where hair grows, 0 on bare skin, and soft between. p is on
 // the plain head.
 func (l *look) hairline(p vec) float32 {
-	front := 59 + l.bald - 9*bell(abs(p.x)-8, 0, 18, 1) + 3*noise(p.x/9, 0, l.key)
+	front := 48 + l.bald - 9*bell(abs(p.x)-8, 0, 18, 1) + 3*noise(p.x/9, 0, l.key)
 	temple := 8 - 0.5*(30-min(p.z, 30)) // down in front of the ears
 	edge := front + (temple-front)*smooth(32, 68, abs(p.x))
 	top := smooth(edge-3, edge+5, p.y)
@@ -90,6 +94,9 @@ func (l *look) headShape(u, v float32) vec {
 		out := vec{p.x, max(p.y, 0) * 0.9, p.z}.unit()
 		lump := 1 + 0.25*noise(p.x/14, p.z/14+p.y/20, l.key+7)
 		p = p.add(out.scale(h * l.volume * lump))
+	}
+	if p.y < lipY { // the tables were measured on a short chin
+		p.y = lipY + (p.y-lipY)*1.06
 	}
 	p.y *= l.tall
 	return p

@@ -31,7 +31,7 @@ func (l *look) skinAt(p vec) (vec, float32) {
 		c = c.lerp(c.mul(vec{0.55, 0.58, 0.66}), clamp(b*l.stubble, 0, 1))
 	}
 	// Where no light gets in: nostrils, corners, the line between the lips.
-	dark := 0.85*bell(ax-7.5, y+53.5, 3.6, 1.9) + 0.35*bell(ax-17, y+49, 2.2, 5) + 0.2*bell(x, y+58, 12, 3)
+	c, dark := l.noseAt(c, p.z, x, y)
 	c, dark = l.lipsAt(c, x, y, dark)
 	c = c.mul(vec{1 - 0.8*dark, 1 - 0.92*dark, 1 - 0.92*dark})
 	gloss := 0.6 + 0.5*bell(x, y+35, 9, 22) + 0.5*bell(x, y-45, 30, 16) + 0.3*bell(ax-36, y+24, 12, 10) + 0.6*bell(x, y+82, 12, 3)
@@ -39,10 +39,23 @@ func (l *look) skinAt(p vec) (vec, float32) {
 	return c, gloss * (1 - clamp(dark, 0, 1))
 }
 
+// noseAt gives the nose over c its tip in the middle, which is what detectors
+// look for, and returns how dark nostrils and creases are. The nostrils lie on
+// its underside: z keeps them round there, when the head looks up.
+func (l *look) noseAt(c vec, z, x, y float32) (vec, float32) {
+	ax := abs(x)
+	out := (z - noseFoot) / l.nose
+	dark := 0.9 * bell(ax-6.8, out-13, 3, 5) * smooth(-48, -51, y) * smooth(-60, -57, y)
+	dark += 0.40 * bell(ax-18.5, y+50, 2, 5)  // outside the wings
+	dark += 0.25 * bell(ax-8.5, y+44, 1.8, 4) // between tip and wings
+	dark += 0.25 * bell(x, y+66, 9, 6)        // its shadow on the lip
+	return c.scale(1 + 0.14*bell(x, y+43, 4.5, 4.5) - 0.10*bell(ax-13, y+30, 4.5, 14)), dark
+}
+
 // lipsAt lays the red of the lips over c and returns how dark the mouth's line is.
 func (l *look) lipsAt(c vec, x, y, dark float32) (vec, float32) {
 	ax := abs(x)
-	half := float32(25.5)
+	half := float32(27.5)
 	if ax > half+4 {
 		return c, dark
 	}
@@ -54,7 +67,7 @@ func (l *look) lipsAt(c vec, x, y, dark float32) (vec, float32) {
 	in := smooth(top+1.2, top-1.4, y) * smooth(low-1.6, low+1.6, y) * smooth(half+1, half-3, ax)
 	wrinkle := 1 + 0.10*noise(x/1.1, y/5, l.key+81)
 	c = c.lerp(l.lips.scale(wrinkle), 0.85*in)
-	dark += 0.75*exp(-sq((y-line)/0.9))*smooth(half+2, half-6, ax) + 0.3*bell(ax-half, y-line, 3, 2.4)
+	dark += 0.9*exp(-sq((y-line)/1.2))*smooth(half+2, half-6, ax) + 0.8*bell(ax-half+1, y-line-1.2, 4.5, 3.5)
 	dark += 0.12 * bell(x, y+92, 15, 3)
 	return c, dark
 }
@@ -66,7 +79,7 @@ func (l *look) browAt(x, y float32) float32 {
 	if t < -0.1 || t > 1.1 {
 		return 0
 	}
-	mid := 14.5 + 6.5*float32(math.Sin(float64(clamp(t, 0, 1))*2.5)) - 3*t
+	mid := 13 + 6.5*float32(math.Sin(float64(clamp(t, 0, 1))*2.5)) - 3*t
 	half := 4.2 - 2.6*t
 	d := (y - mid) / half
 	stroke := 0.78 + 0.22*noise(ax/0.9-y/2.2, y/3, l.key+91)
@@ -119,13 +132,13 @@ func (l *look) eyeAt(x, y, lid, gazeX, gazeY float32, glint vec) (c vec, gloss, 
 	tilt := 0.05 * x
 	low := tilt - 3.9*arch*(1+0.1*x/half)
 	top := low + 0.4 + lid*l.eye*(9.2*pow(arch, 0.8)-0.3)
-	lash := exp(-sq((y-top-0.5)/0.95)) * smooth(half+1.5, half-2, abs(x)) * (0.75 + 0.2*x/half)
-	lashLow := 0.35 * exp(-sq((y-low+0.3)/0.7)) * smooth(half+1, half-3, abs(x))
+	lash := exp(-sq((y-top-0.5)/1.2)) * smooth(half+1.5, half-2, abs(x)) * (0.75 + 0.2*x/half)
+	lashLow := 0.6 * exp(-sq((y-low+0.3)/0.7)) * smooth(half+1, half-3, abs(x))
 	crease := 0.35 * lid * exp(-sq((y-top-4.2)/1.1)) * smooth(half+2, half-4, abs(x))
 	open := smooth(top+0.35, top-0.35, y) * smooth(low-0.35, low+0.35, y) * smooth(half+0.2, half-0.6, abs(x))
 
 	// The ball: white, red at the inner corner, the iris with its dark rim.
-	white := vec{0.66, 0.60, 0.57}.scale(0.9 - 0.35*t*t)
+	white := vec{0.56, 0.50, 0.47}.scale(0.9 - 0.35*t*t)
 	white = white.lerp(vec{0.50, 0.22, 0.19}, smooth(-half+4.5, -half+1.5, x))
 	dx, dy := x-gazeX, y-gazeY
 	r := sqrt(dx*dx + dy*dy)

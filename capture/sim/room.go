@@ -19,13 +19,15 @@ func newRoom(r *rand.Rand, w, h int) room {
 	if r.IntN(2) == 0 {
 		side = -1
 	}
-	key := 0.35 + 0.3*r.Float32()
+	key := 0.45 + 0.3*r.Float32()
 	var l lighting
-	l.ambient = warm.scale(0.42)
+	// Most light indoors comes from above: it is what shades a face that looks
+	// down or up, and detectors read the nod from that too.
+	l.ambient = warm.scale(0.16)
 	l.lamps = []lamp{
 		{vec{side * (0.35 + 0.45*r.Float32()), 0.5 + 0.3*r.Float32(), 0.8}.unit(), warm.scale(key), 1},
 		{vec{-side * (0.6 + 0.3*r.Float32()), 0.25, 0.7}.unit(), lights[r.IntN(len(lights))].scale(0.30), 0.5},
-		{vec{0.1 * side, 1, 0.25}.unit(), warm.scale(0.22), 0.5},
+		{vec{0.1 * side, 1, 0.35}.unit(), warm.scale(0.9), 0.5},
 		{vec{0, -1, 0.4}.unit(), warm.mul(vec{1, 0.93, 0.85}).scale(0.08), 0},
 	}
 	return room{light: l, back: wall(r, w, h, side, warm)}
