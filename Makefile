@@ -41,16 +41,16 @@ bench: build
 
 ## soak: ten minutes at 30 frames a second, memory printed
 soak: build
-	LIVENESSD_SOAK=10m $(GO) test -run '^$$' -bench Sustained -benchtime 1x -timeout 20m ./cmd/livenessd
+	TEST_SOAK=10m $(GO) test -run '^$$' -bench Sustained -benchtime 1x -timeout 20m ./cmd/livenessd
 
 ## screenshots: make the README's pictures anew from the running daemon
 screenshots: build test-deps
 	@mkdir -p docs/screenshots
-	LIVENESSD_SCREENSHOTS=$(abspath docs/screenshots) $(GO) test -count 1 -run 'TestBrowserScenes' -timeout 9m ./cmd/livenessd
+	TEST_SCREENSHOTS=$(abspath docs/screenshots) $(GO) test -count 1 -run 'TestBrowser(Scenes|Nobody)' -timeout 9m ./cmd/livenessd
 
 ## seeds: many simulated people and attackers, without the race detector
 seeds: deps
-	LIVENESSD_SEEDS=$(or $(SEEDS),20) $(GO) test -count 1 -v -timeout 5h -run 'TestSeeds' ./cmd/livenessd
+	TEST_SEEDS=$(or $(SEEDS),20) $(GO) test -count 1 -v -timeout 5h -run 'TestSeeds' ./cmd/livenessd
 
 ## fuzz: every fuzz target for a while
 fuzz: deps

@@ -71,7 +71,7 @@ type theatre struct {
 	seq   uint64
 	log   []livenessd.Event
 	view  livenessd.View
-	shown []livenessd.View // each change of prompt or phase
+	shown []livenessd.View // each change of prompt, phase or reason
 	times []time.Time
 
 	react func(th *theatre) // moves the actor before each frame
@@ -106,7 +106,7 @@ func (th *theatre) frame() {
 
 func (th *theatre) take(o Output) {
 	th.log = append(th.log, o.Events...)
-	if n := len(th.shown); n == 0 || th.shown[n-1].Prompt != o.View.Prompt || th.shown[n-1].Phase != o.View.Phase {
+	if n := len(th.shown); n == 0 || th.shown[n-1].Prompt != o.View.Prompt || th.shown[n-1].Phase != o.View.Phase || th.shown[n-1].Reason != o.View.Reason {
 		th.shown, th.times = append(th.shown, o.View), append(th.times, th.now)
 	}
 	th.view = o.View

@@ -104,7 +104,12 @@ func TestSecondChance(t *testing.T) {
 	wrong, right := obey(theOtherWay), obey(asAsked)
 	again := false
 	th.react = func(th *theatre) {
-		again = again || th.view.Prompt == livenessd.PromptTryAgain
+		if th.view.Prompt == livenessd.PromptTryAgain {
+			again = true
+			if th.view.Reason != livenessd.WrongMovement {
+				t.Errorf("try again because of %q", th.view.Reason)
+			}
+		}
 		if again {
 			right(th)
 		} else {
@@ -147,6 +152,9 @@ func TestNoFlicker(t *testing.T) {
 	th.run(12 * time.Second)
 	for i := 1; i < len(th.shown); i++ {
 		a, b := th.shown[i-1], th.shown[i]
+		if b.Reason != "" {
+			t.Errorf("a reason, %s, beside the prompt %s", b.Reason, b.Prompt)
+		}
 		if a.Phase == b.Phase && th.times[i].Sub(th.times[i-1]) < DefaultConfig().PromptShow {
 			t.Errorf("%s was replaced by %s after %v", a.Prompt, b.Prompt, th.times[i].Sub(th.times[i-1]))
 		}

@@ -173,3 +173,25 @@ func TestFeedForgets(t *testing.T) {
 		t.Error("remembers the first")
 	}
 }
+
+// Ensure that darkness is told even where no face can be made out in it, and
+// that what was in the way most of the time is the reason.
+func TestDarkness(t *testing.T) {
+	a := newActor()
+	a.absent = true
+	o := a.observe(1, epoch)
+	if got := advice(o); got != livenessd.PromptLookHere {
+		t.Errorf("nobody there: %s", got)
+	}
+	o.Quality = []livenessd.Measure{{Name: livenessd.SingleFacePresent, Reason: livenessd.NoFace}, {Name: livenessd.LuminanceMean, Reason: livenessd.TooDark}}
+	if got := advice(o); got != livenessd.PromptMoreLight {
+		t.Errorf("nobody to be seen in the dark: %s", got)
+	}
+	s := &session{flaws: map[livenessd.Reason]int{"": 90, livenessd.TooDark: 40, livenessd.NoFace: 3}}
+	if got := s.mainFlaw(); got != livenessd.TooDark {
+		t.Errorf("main flaw %q", got)
+	}
+	if got := (&session{}).mainFlaw(); got != "" {
+		t.Errorf("main flaw of nothing %q", got)
+	}
+}

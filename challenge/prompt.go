@@ -103,12 +103,25 @@ func first(rs []livenessd.Reason) livenessd.Reason {
 	return ""
 }
 
+// flawOf returns the most urgent flaw of o, or "". Where no face was found and
+// the picture says why, that is the flaw.
+func flawOf(o *livenessd.Observation) livenessd.Reason {
+	if len(o.Faces) > 0 {
+		return first(o.Reasons())
+	}
+	for _, r := range o.Reasons() {
+		if r == livenessd.TooDark || r == livenessd.TooBright {
+			return r
+		}
+	}
+	return livenessd.NoFace
+}
+
 // advice says what the person can do about the most urgent flaw of o.
 func advice(o *livenessd.Observation) livenessd.Prompt {
-	if len(o.Faces) == 0 {
+	switch flawOf(o) {
+	case livenessd.NoFace:
 		return livenessd.PromptLookHere
-	}
-	switch first(o.Reasons()) {
 	case "":
 		return livenessd.PromptStill
 	case livenessd.SeveralFaces:

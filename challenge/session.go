@@ -32,11 +32,13 @@ type session struct {
 	passive passive
 	poses   []livenessd.Pose
 	moves   *movements
-	steps   []livenessd.Direction // of the last challenge, for the result
-	frames  int                   // tracked without a break
-	ready   time.Time             // position is good since
-	seen    time.Time             // somebody was last seen
-	flaw    livenessd.Reason      // most urgent flaw of the last frame
+	steps   []livenessd.Direction    // of the last challenge, for the result
+	frames  int                      // tracked without a break
+	ready   time.Time                // position is good since
+	seen    time.Time                // somebody was last seen
+	flaw    livenessd.Reason         // most urgent flaw of the last frame
+	flaws   map[livenessd.Reason]int // frames with each, since the attempt began
+	failure livenessd.Reason         // of the first attempt
 }
 
 func newSession(cfg *Config, rng *rand.Rand, prompts *prompter, id, reference string, at time.Time) *session {
@@ -52,6 +54,7 @@ func (s *session) position(at time.Time) {
 	s.track = NewTrack(*s.cfg)
 	s.passive = passive{cfg: s.cfg}
 	s.poses, s.moves, s.frames, s.ready = nil, nil, 0, time.Time{}
+	s.flaws = map[livenessd.Reason]int{}
 }
 
 // step takes one observation; fault is what the feed or the track of pictures
@@ -70,16 +73,14 @@ func (s *session) step(o *livenessd.Observation, fault livenessd.Reason) *livene
 		return s.void(o.At, fault)
 	}
 	if o.At.Sub(s.started) > s.cfg.SessionLimit {
-		return s.retry(o.At, s.flaw, livenessd.TimedOut)
+		return s.retry(o.At, s.mainFlaw(), livenessd.TimedOut)
 	}
 	if o.At.Before(s.again) {
 		s.since = o.At
 		return nil
 	}
-	s.flaw = first(o.Reasons())
-	if len(o.Faces) == 0 {
-		s.flaw = livenessd.NoFace
-	}
+	s.flaw = flawOf(o)
+	s.flaws[s.flaw]++
 	switch s.phase {
 	case livenessd.PhasePosition:
 		return s.positioning(o)
@@ -103,7 +104,7 @@ func (s *session) positioning(o *livenessd.Observation) *livenessd.Result {
 		return s.retry(o.At, livenessd.FaceLost)
 	}
 	if o.At.Sub(s.since) > s.cfg.PositionLimit {
-		return s.failed(o.At, s.flaw, livenessd.TimedOut)
+		return s.failed(o.At, s.mainFlaw(), livenessd.TimedOut)
 	}
 	s.prompts.want(advice(o), o.At)
 	if s.flaw != "" {
@@ -133,7 +134,7 @@ func (s *session) holding(o *livenessd.Observation) *livenessd.Result {
 		return nil
 	}
 	if o.At.Sub(s.since) > s.cfg.HoldLimit {
-		return s.failed(o.At, s.flaw, livenessd.TooFewFrames)
+		return s.failed(o.At, s.mainFlaw(), livenessd.TooFewFrames)
 	}
 	s.prompts.want(advice(o), o.At)
 	if !good(o) {
@@ -173,6 +174,17 @@ func (s *session) moving(o *livenessd.Observation) *livenessd.Result {
 	return nil
 }
 
+// mainFlaw is what was in the way most of the time, "" when nothing was: the
+// last frame alone may be an exception.
+func (s *session) mainFlaw() (flaw livenessd.Reason) {
+	for r, n := range s.flaws {
+		if r != "" && (n > s.flaws[flaw] || flaw == "" || (n == s.flaws[flaw] && r < flaw)) {
+			flaw = r
+		}
+	}
+	return flaw
+}
+
 // failed uses up an attempt for something the person may not be guilty of.
 func (s *session) failed(at time.Time, rs ...livenessd.Reason) *livenessd.Result {
 	if s.attempt < attempts {
@@ -198,7 +210,7 @@ func (s *session) wrong(at time.Time, r livenessd.Reason) *livenessd.Result {
 func (s *session) tryAgain(at time.Time, why livenessd.Reason) {
 	s.attempt++
 	s.position(at)
-	s.flaw = why // shown together with "try again"
+	s.failure = why
 	s.again = at.Add(s.cfg.ShowRetry)
 	s.prompts.force(livenessd.PromptTryAgain, at)
 }
@@ -299,7 +311,10 @@ func Combine(stages []livenessd.Stage) livenessd.Outcome {
 
 // view is what the screen shows while the session runs.
 func (s *session) view(at time.Time) livenessd.View {
-	v := livenessd.View{Phase: s.phase, Prompt: s.prompts.current, Arrow: arrowOf(s.prompts.current), Reason: s.flaw}
+	v := livenessd.View{Phase: s.phase, Prompt: s.prompts.current, Arrow: arrowOf(s.prompts.current)}
+	if v.Prompt == livenessd.PromptTryAgain { // elsewhere the prompt says it, and the flaw of a frame flickers
+		v.Reason = s.failure
+	}
 	limit := s.since.Add(s.cfg.PositionLimit)
 	switch s.phase {
 	case livenessd.PhasePosition:

@@ -29,7 +29,14 @@ const patchSide = 96
 // samplePatch measures f in pic. A face that lies outside the picture gives
 // the zero patch, which no limit lets pass.
 func samplePatch(pic *picture, f livenessd.Face) patch {
-	r := innerFace(f).Intersect(image.Rect(0, 0, pic.w, pic.h))
+	return sample(pic, innerFace(f))
+}
+
+// sampleAll measures the whole of pic.
+func sampleAll(pic *picture) patch { return sample(pic, image.Rect(0, 0, pic.w, pic.h)) }
+
+func sample(pic *picture, part image.Rectangle) patch {
+	r := part.Intersect(image.Rect(0, 0, pic.w, pic.h))
 	if r.Dx() < 8 || r.Dy() < 8 {
 		return patch{}
 	}

@@ -152,7 +152,7 @@ func (p *Pipeline) AnalyzeWith(f livenessd.Frame, need Need) (livenessd.Observat
 		return livenessd.Observation{}, fmt.Errorf("frame %d: %w", f.Seq, err)
 	}
 	if len(obs.Faces) == 0 {
-		obs.Quality = []livenessd.Measure{noFace()}
+		obs.Quality = p.cfg.Quality.withoutFace(sampleAll(pic))
 		return obs, nil
 	}
 	face := obs.Faces[0]

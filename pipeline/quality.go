@@ -81,9 +81,13 @@ type scene struct {
 	skin          patch            // of faces[0]
 }
 
-// noFace is the only measure of a picture without a face.
-func noFace() livenessd.Measure {
-	return livenessd.Measure{Name: livenessd.SingleFacePresent, Reason: livenessd.NoFace}
+// withoutFace judges a picture in which no face was found. all is of the whole
+// picture: where it is dark or glaring as a whole, that is why.
+func (q Quality) withoutFace(all patch) []livenessd.Measure {
+	return []livenessd.Measure{
+		{Name: livenessd.SingleFacePresent, Reason: livenessd.NoFace},
+		q.luminance(all),
+	}
 }
 
 // judge measures faces[0], geometry first: a person who stands wrong is told
@@ -168,6 +172,19 @@ func (q Quality) headPose(p livenessd.Pose) []livenessd.Measure {
 
 // light judges the skin: see patch for what the values are.
 func (q Quality) light(s patch) []livenessd.Measure {
+	return []livenessd.Measure{
+		atLeast(livenessd.Sharpness, s.sharpness, 0, 8*q.MinSharpness, q.MinSharpness, livenessd.Blurred),
+		q.luminance(s),
+		atMost(livenessd.UnderExposure, s.under, 0, 1, q.MaxUnder, livenessd.TooDark),
+		atMost(livenessd.OverExposure, s.over, 0, 1, q.MaxOver, livenessd.TooBright),
+		atLeast(livenessd.DynamicRange, s.entropy, 0, 8, q.MinEntropy, livenessd.LowContrast),
+		atLeast(livenessd.LuminanceVariance, s.deviation, 0, 50, q.MinContrast, livenessd.LowContrast),
+		{Name: livenessd.IlluminationUniformity, Value: s.uniformity, Score: percent(s.uniformity)},
+		{Name: livenessd.NaturalColour, Value: s.colour, Score: percent(1 - s.colour/50)},
+	}
+}
+
+func (q Quality) luminance(s patch) livenessd.Measure {
 	mean := livenessd.Measure{Name: livenessd.LuminanceMean, Value: s.mean}
 	// Full marks over the wide middle, where skin of any colour lies.
 	mean.Score = percent(min(s.mean/80, (255-s.mean)/60, 1))
@@ -177,16 +194,7 @@ func (q Quality) light(s patch) []livenessd.Measure {
 	case s.mean > q.MaxLuminance:
 		mean.Reason = livenessd.TooBright
 	}
-	return []livenessd.Measure{
-		atLeast(livenessd.Sharpness, s.sharpness, 0, 8*q.MinSharpness, q.MinSharpness, livenessd.Blurred),
-		mean,
-		atMost(livenessd.UnderExposure, s.under, 0, 1, q.MaxUnder, livenessd.TooDark),
-		atMost(livenessd.OverExposure, s.over, 0, 1, q.MaxOver, livenessd.TooBright),
-		atLeast(livenessd.DynamicRange, s.entropy, 0, 8, q.MinEntropy, livenessd.LowContrast),
-		atLeast(livenessd.LuminanceVariance, s.deviation, 0, 50, q.MinContrast, livenessd.LowContrast),
-		{Name: livenessd.IlluminationUniformity, Value: s.uniformity, Score: percent(s.uniformity)},
-		{Name: livenessd.NaturalColour, Value: s.colour, Score: percent(1 - s.colour/50)},
-	}
+	return mean
 }
 
 // atLeast is a measure whose value must reach limit; Score goes from 0 at

@@ -47,7 +47,7 @@ var scenes = []Scene{
 	{Name: "two-people", About: "a second person stands beside the first", second: true},
 	{Name: "nobody", About: "an empty room", prop: empty},
 	{Name: "too-dark", About: "a person in the dark", light: 0.03},
-	{Name: "too-near", About: "a person who stands too near and never steps back", stubborn: true, spot: vec{0, -10, 270}},
+	{Name: "too-near", About: "a person who stands too near and never steps back", stubborn: true, spot: vec{0, -20, 350}},
 	{Name: "too-far", About: "a person who stands too far away and never comes closer", stubborn: true, spot: vec{0, 0, -1300}},
 	{Name: "off-centre", About: "a person who stands at the edge of the picture and stays there", stubborn: true, spot: vec{175, 40, 0}},
 	{Name: "frozen", About: "the picture freezes in the middle of the session", freeze: true},

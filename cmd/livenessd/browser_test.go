@@ -268,7 +268,7 @@ func TestBrowserScenes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: minutes of browser in -short")
 	}
-	folder := os.Getenv("LIVENESSD_SCREENSHOTS")
+	folder := os.Getenv("TEST_SCREENSHOTS")
 	for i, sc := range scenes {
 		t.Run(sc.name, func(t *testing.T) {
 			args := append([]string{"-camera", "sim:" + sc.name, "-set", fmt.Sprintf("camera.simulation_seed=%d", i+1)}, patient...)
@@ -316,7 +316,7 @@ func checkArrows(t *testing.T, screens []screen, r *livenessd.Result) {
 // Ensure that nobody in front means no session, and that the page attracts.
 func TestBrowserNobody(t *testing.T) {
 	d := start(t, append([]string{"-camera", "sim:nobody"}, patient...)...)
-	screens := watch(t, d.page, "UNTIL=idle")
+	screens := watch(t, d.page, "UNTIL=idle", "SHOTS="+os.Getenv("TEST_SCREENSHOTS"), "SHOT_NAME=nobody")
 	if len(screens) == 0 {
 		t.Fatal("nothing was seen")
 	}

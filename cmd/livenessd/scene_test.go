@@ -64,16 +64,16 @@ func newEyes(t testing.TB) eyes {
 }
 
 // Ensure that simulated people of all kinds pass and that attacks never do.
-// LIVENESSD_SEEDS says how many of each (make seeds); the browser tests show
+// TEST_SEEDS says how many of each (make seeds); the browser tests show
 // one of each.
 func TestSeeds(t *testing.T) {
-	v := os.Getenv("LIVENESSD_SEEDS")
+	v := os.Getenv("TEST_SEEDS")
 	if v == "" {
 		t.Skip("SKIPPED: minutes of drawing; make seeds runs it")
 	}
 	seeds, err := strconv.Atoi(v)
 	if err != nil {
-		t.Fatalf("LIVENESSD_SEEDS: %v", err)
+		t.Fatalf("TEST_SEEDS: %v", err)
 	}
 	p := newEyes(t)
 	for _, sc := range sim.Scenes() {

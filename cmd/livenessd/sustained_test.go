@@ -19,10 +19,10 @@ import (
 // as a camera does, and takes them out through the whole analysis and
 // judgement, texture on every frame. It prints drops, the time from frame to
 // observation, and resident memory in the first and the last tenth.
-// LIVENESSD_SOAK says for how long, 20s without it.
+// TEST_SOAK says for how long, 20s without it.
 func BenchmarkSustained(b *testing.B) {
 	duration := 20 * time.Second
-	if v := os.Getenv("LIVENESSD_SOAK"); v != "" {
+	if v := os.Getenv("TEST_SOAK"); v != "" {
 		var err error
 		if duration, err = time.ParseDuration(v); err != nil {
 			b.Fatal(err)

@@ -32,10 +32,12 @@ try {
       };
     });
   const shots = new Set();
-  const shoot = async (what) => {
-    if (!folder || shots.has(what)) return;
-    shots.add(what);
-    await page.screenshot({ path: join(folder, `${name}-${what}.jpg`), type: "jpeg", quality: 82 });
+  // Once for each reason to take it; a later one may take the place of an
+  // earlier one: the session's picture is that of the last phase it reached.
+  const shoot = async (why, file = why) => {
+    if (!folder || shots.has(why)) return;
+    shots.add(why);
+    await page.screenshot({ path: join(folder, `${name}-${file}.jpg`), type: "jpeg", quality: 75 });
   };
   let before = "";
   const end = Date.now() + limit;
@@ -47,10 +49,8 @@ try {
       before = JSON.stringify(line);
       say(line);
     }
-    if (now.phase === "move" && now.arrow && now.picture) await shoot("move");
-    if (now.phase === "hold" && now.picture) await shoot("hold");
-    if (now.phase === "position" && now.picture) await shoot("position");
-    if (now.phase === "idle") await shoot("idle");
+    if (["position", "hold"].includes(now.phase) && now.picture) await shoot(now.phase, "session");
+    if (now.phase === "move" && now.arrow && now.picture) await shoot("move", "session");
     if (until.split(",").includes(now.phase)) {
       await page.waitForTimeout(400); // transitions
       await shoot(now.phase);
