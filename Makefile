@@ -76,7 +76,7 @@ deps:
 # A node that is there already, from wherever, will do.
 test-deps: deps
 	$(call install,$(TEST_PACKAGES),if command -v node >/dev/null; then missing=$${missing// nodejs/}; fi; if command -v npm >/dev/null; then missing=$${missing// npm/}; fi;)
-	@[ ui/e2e/node_modules/.package-lock.json -nt ui/e2e/package-lock.json ] || { echo "Installing playwright-core from npm"; cd ui/e2e && npm ci --no-audit --no-fund --silent; }
+	@[ ui/e2e/node_modules/.package-lock.json -nt ui/e2e/package-lock.json ] || { echo "Installing playwright-core from npm"; cd ui/e2e && npm ci --no-audit --no-fund --loglevel=error; }
 
 clean:
 	rm -rf bin tmp ui/e2e/node_modules
