@@ -251,7 +251,8 @@ var scenes = []scene{
 	{name: "print", outcome: livenessd.NotLive, reasons: []livenessd.Reason{livenessd.TextureRejected, livenessd.FlatMotion, livenessd.WrongMovement, livenessd.NoMovement}},
 	{name: "tablet", outcome: livenessd.NotLive, reasons: []livenessd.Reason{livenessd.TextureRejected, livenessd.WrongMovement, livenessd.NoMovement, livenessd.TooEarly}},
 	{name: "swap", outcome: livenessd.Retry, reasons: []livenessd.Reason{livenessd.FaceChanged, livenessd.FaceLost}},
-	{name: "wrong-way", outcome: livenessd.NotLive, reasons: []livenessd.Reason{livenessd.WrongMovement}, args: quick},
+	// A nod the wrong way may be too small to be read as a movement at all.
+	{name: "wrong-way", outcome: livenessd.NotLive, reasons: []livenessd.Reason{livenessd.WrongMovement, livenessd.NoMovement}, args: quick},
 	{name: "two-people", outcome: livenessd.Retry, reasons: []livenessd.Reason{livenessd.SeveralFaces}, args: quick},
 	{name: "too-dark", outcome: livenessd.Retry, reasons: []livenessd.Reason{livenessd.TooDark}, args: quick},
 	{name: "too-near", outcome: livenessd.Retry, reasons: []livenessd.Reason{livenessd.TooNear, livenessd.Cropped}, args: quick},
@@ -308,7 +309,9 @@ func checkArrows(t *testing.T, screens []screen, r *livenessd.Result) {
 			}
 		}
 	}
-	if !slices.Equal(shown, r.Movements) {
+	// What came before the last movements belongs to a first attempt.
+	first := max(0, len(shown)-len(r.Movements))
+	if (r.Attempt == 1 && first != 0) || !slices.Equal(shown[first:], r.Movements) {
 		t.Errorf("the arrows were %v, the movements %v", shown, r.Movements)
 	}
 }
