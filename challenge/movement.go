@@ -67,14 +67,6 @@ func newMovements(cfg *Config, seq []livenessd.Direction, hold []livenessd.Pose,
 	return &movements{cfg: cfg, steps: seq, base: median(hold), now: smooth{window: cfg.Smooth}, since: at}
 }
 
-func median(ps []livenessd.Pose) livenessd.Pose {
-	var yaw, pitch, roll []float64
-	for _, p := range ps {
-		yaw, pitch, roll = append(yaw, p.Yaw), append(pitch, p.Pitch), append(roll, p.Roll)
-	}
-	return livenessd.Pose{Yaw: middle(yaw), Pitch: middle(pitch), Roll: middle(roll)}
-}
-
 // done reports whether every movement was made.
 func (m *movements) done() bool { return m.i == len(m.steps) }
 

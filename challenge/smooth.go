@@ -30,25 +30,33 @@ func (s *smooth) add(o *livenessd.Observation) (livenessd.Pose, shape) {
 		old++
 	}
 	s.last = slices.Delete(s.last, 0, old)
-	pose := livenessd.Pose{
-		Yaw:   s.median(func(m *moment) float64 { return m.pose.Yaw }),
-		Pitch: s.median(func(m *moment) float64 { return m.pose.Pitch }),
-		Roll:  s.median(func(m *moment) float64 { return m.pose.Roll }),
+	poses := make([]livenessd.Pose, len(s.last))
+	for i := range s.last {
+		poses[i] = s.last[i].pose
 	}
 	var sh shape
 	for i := range sh {
-		sh[i].X = s.median(func(m *moment) float64 { return m.shape[i].X })
-		sh[i].Y = s.median(func(m *moment) float64 { return m.shape[i].Y })
+		sh[i].X = s.middle(func(m *moment) float64 { return m.shape[i].X })
+		sh[i].Y = s.middle(func(m *moment) float64 { return m.shape[i].Y })
 	}
-	return pose, sh
+	return median(poses), sh
 }
 
-func (s *smooth) median(of func(*moment) float64) float64 {
+func (s *smooth) middle(of func(*moment) float64) float64 {
 	v := make([]float64, len(s.last))
 	for i := range s.last {
 		v[i] = of(&s.last[i])
 	}
 	return middle(v)
+}
+
+// median returns the pose whose every angle is the median of those of ps.
+func median(ps []livenessd.Pose) livenessd.Pose {
+	var yaw, pitch, roll []float64
+	for _, p := range ps {
+		yaw, pitch, roll = append(yaw, p.Yaw), append(pitch, p.Pitch), append(roll, p.Roll)
+	}
+	return livenessd.Pose{Yaw: middle(yaw), Pitch: middle(pitch), Roll: middle(roll)}
 }
 
 // middle sorts v and returns its median, the mean of the two middle ones when

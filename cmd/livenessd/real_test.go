@@ -12,7 +12,6 @@ import (
 	"livenessd"
 	"livenessd/capture"
 	"livenessd/challenge"
-	"livenessd/models"
 	"livenessd/store"
 )
 
@@ -29,15 +28,7 @@ func needData(t testing.TB, parts ...string) string {
 // observe plays a recording through the pipeline as fast as possible.
 func observe(t testing.TB, path string, see func(*livenessd.Observation)) int {
 	t.Helper()
-	set, err := models.Load([]string{needModels(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := newPipeline(defaultConfig().Camera, set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p := newEyes(t)
 	src, err := capture.NewReplay(capture.ReplayConfig{Path: path})
 	if err != nil {
 		t.Fatal(err)
