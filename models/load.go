@@ -2,66 +2,158 @@ package models
 
 import (
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"livenessd"
 )
 
-//go:embed set.json
-var builtin []byte
-
 // SetFile is the name under which a site puts its own description of networks
-// into one of the directories given to Load. It then stands for the built-in
-// one as a whole.
+// into one of the directories given to Load. It stands for those parts of the
+// built-in set that it names: face, texture with fusion, fusion, attributes.
 const SetFile = "set.json"
+
+// Carried is Network.From of networks that the program carries.
+const Carried = "built-in"
 
 // Network is one network whose bytes are those its Spec means.
 type Network struct {
 	Spec
-	Data []byte // ONNX; not to be written to
+	Data []byte // the file's contents; not to be written to
+	From string // path of the file, or Carried
+	// Builtin is whether the built-in set names this very network, fed in this
+	// very way. Any other may do to a runtime what nobody has seen: it is tried
+	// in a process of its own before it is used.
+	Builtin bool
 }
 
 // Set is everything the pipeline needs to judge one picture.
 type Set struct {
-	Face    Network
-	Texture []Network
-	Fusion  Fusion
+	Face       Network
+	Texture    []Network
+	Fusion     Fusion
+	Attributes *Network // nil when the site does without
 }
 
-// Load reads the set of networks. Each file is looked for in dirs, in that
-// order; a directory that does not exist is passed over. A file counts only if
-// its SHA-256 is the one its spec names, so a wrong file further up does not
-// hide the right one further down.
-//
-// When networks are missing or damaged, or dirs hold a SetFile that is not
-// valid, the error wraps livenessd.ErrNotReady and says role, file, the
-// directories and what to do.
+// Load is Look, when all networks are usable.
 func Load(dirs []string) (*Set, error) {
-	d, err := describe(dirs)
+	s, err := Look("", dirs)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{Fusion: d.Fusion}
-	if s.Face, err = read(d.Face, dirs); err != nil {
+	return s.Set()
+}
+
+// Survey is what a set asks for and what of it is there.
+type Survey struct {
+	SetFile  string // path of the site's own description, "" without one
+	Networks []Found
+	Fusion   Fusion
+}
+
+// Found is one network of a Survey. Err says why it cannot be used; it wraps
+// livenessd.ErrNotReady and says role, file, where it was looked for and what
+// to do. Data and From are empty then.
+type Found struct {
+	Network
+	Err error
+}
+
+// Look reads the site's description and finds the networks. The description is
+// the file set, or when set is "" the first SetFile in dirs; without one, or
+// where it does not say, the built-in set holds.
+//
+// A site's files are looked for beside its description, then in dirs in their
+// order, then among the embedded ones; files of the built-in set among the
+// embedded ones first. A directory that does not exist is passed over. A file
+// counts only if its SHA-256 is the one its spec names, so a wrong file further
+// up does not hide the right one further down.
+//
+// The error is about the description; it wraps livenessd.ErrNotReady, and
+// livenessd.ErrInvalid where a field is wrong.
+func Look(set string, dirs []string) (*Survey, error) {
+	base, err := builtinSet()
+	if err != nil {
 		return nil, err
 	}
-	for _, spec := range d.Texture {
-		n, err := read(spec, dirs)
-		if err != nil {
-			return nil, err
+	path, site, err := describe(set, dirs)
+	if err != nil {
+		return nil, err
+	}
+	d, err := site.over(base)
+	if err != nil {
+		return nil, fmt.Errorf("%w: networks: %s: %w; correct it, or remove it to use the built-in set", livenessd.ErrNotReady, path, err)
+	}
+	s := &Survey{SetFile: path, Fusion: *d.Fusion}
+	known, named := base.specs(), site.specs()
+	for _, spec := range d.specs() {
+		where := append([]string{inside}, dirs...)
+		if isOneOf(spec, named) {
+			where = slices.Concat([]string{filepath.Dir(path)}, dirs, []string{inside})
 		}
-		s.Texture = append(s.Texture, n)
+		n, err := find(spec, where)
+		n.Builtin = isOneOf(spec, known)
+		s.Networks = append(s.Networks, Found{n, err})
 	}
 	return s, nil
+}
+
+// Set returns the networks, or the first of their errors.
+func (s *Survey) Set() (*Set, error) {
+	set := &Set{Fusion: s.Fusion}
+	for _, n := range s.Networks {
+		if n.Err != nil {
+			return nil, n.Err
+		}
+		switch n.Role {
+		case RoleFace:
+			set.Face = n.Network
+		case RoleTexture:
+			set.Texture = append(set.Texture, n.Network)
+		case RoleAttributes:
+			set.Attributes = &n.Network
+		}
+	}
+	return set, nil
+}
+
+// Networks returns all networks of s: face, texture, attributes.
+func (s *Set) Networks() []Network {
+	ns := append([]Network{s.Face}, s.Texture...)
+	if s.Attributes != nil {
+		ns = append(ns, *s.Attributes)
+	}
+	return ns
+}
+
+// Reference returns those of the well-known public networks in reference.json
+// that are in dirs. They are for comparing with; a site that wants to use them
+// copies their specs into its own SetFile.
+func Reference(dirs []string) ([]Network, error) {
+	d, err := parse(reference)
+	if err != nil {
+		return nil, fmt.Errorf("reference.json: %w", err)
+	}
+	base, err := builtinSet()
+	if err != nil {
+		return nil, err
+	}
+	known := base.specs()
+	var ns []Network
+	for _, spec := range d.specs() {
+		if n, err := find(spec, dirs); err == nil {
+			n.Builtin = isOneOf(spec, known)
+			ns = append(ns, n)
+		}
+	}
+	return ns, nil
 }
 
 // Digest returns 12 hex digits that stand for everything a score of role
@@ -69,15 +161,17 @@ func Load(dirs []string) (*Set, error) {
 // fusion. It is empty for a role that no network has.
 func (s *Set) Digest(role Role) string {
 	var of any
-	switch role {
-	case RoleFace:
+	switch {
+	case role == RoleFace:
 		of = s.Face.Spec
-	case RoleTexture:
+	case role == RoleTexture:
 		specs := make([]Spec, len(s.Texture))
 		for i, n := range s.Texture {
 			specs[i] = n.Spec
 		}
-		of = description{Texture: specs, Fusion: s.Fusion}
+		of = description{Texture: specs, Fusion: &s.Fusion}
+	case role == RoleAttributes && s.Attributes != nil:
+		of = s.Attributes.Spec
 	default:
 		return ""
 	}
@@ -89,93 +183,84 @@ func (s *Set) Digest(role Role) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// describe returns the first SetFile in dirs, else the built-in description.
-func describe(dirs []string) (description, error) {
-	for _, dir := range dirs {
-		path := filepath.Join(dir, SetFile)
+// describe returns the site's description and its path: that of the file set,
+// or of the first SetFile in dirs. Both are empty where there is none.
+func describe(set string, dirs []string) (string, description, error) {
+	paths := []string{set}
+	if set == "" {
+		paths = nil
+		for _, dir := range dirs {
+			paths = append(paths, filepath.Join(dir, SetFile))
+		}
+	}
+	for _, path := range paths {
 		b, err := readBounded(path, maxDescription)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) && set == "" {
 			continue
 		}
 		if err != nil {
-			return description{}, fmt.Errorf("%w: networks: %v", livenessd.ErrNotReady, err)
+			return path, description{}, fmt.Errorf("%w: networks: %w", livenessd.ErrNotReady, err)
 		}
 		d, err := parse(b)
 		if err != nil {
-			return d, fmt.Errorf("%w: networks: %s: %w; correct it, or remove it to use the built-in set", livenessd.ErrNotReady, path, err)
+			return path, d, fmt.Errorf("%w: networks: %s: %w; correct it, or remove it to use the built-in set", livenessd.ErrNotReady, path, err)
 		}
-		return d, nil
+		return path, d, nil
 	}
-	d, err := parse(builtin)
-	if err != nil {
-		return d, fmt.Errorf("built-in %s: %w", SetFile, err)
-	}
-	return d, nil
+	return "", description{}, nil
 }
 
-// read finds the bytes that spec means.
-func read(spec Spec, dirs []string) (Network, error) {
-	var seen []string // why the files that were there did not do
-	for _, dir := range dirs {
-		path := filepath.Join(dir, spec.File)
-		data, err := readBounded(path, maxNetwork)
+func isOneOf(s Spec, known []Spec) bool {
+	return slices.ContainsFunc(known, func(k Spec) bool { return reflect.DeepEqual(s, k) })
+}
+
+// inside stands for the embedded networks in a list of directories.
+const inside = ""
+
+// find returns spec's network from the first place of where that has its very
+// bytes.
+func find(spec Spec, where []string) (Network, error) {
+	n := Network{Spec: spec}
+	var seen, dirs []string // why the files that were there did not do; where none was
+	for _, dir := range where {
+		from, data, err := fetch(dir, spec.File)
+		if dir != inside && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
-			err = verify(data, spec.SHA256)
+			err = verify(data, spec)
 		}
 		if err == nil {
-			return Network{Spec: spec, Data: data}, nil
+			n.Data, n.From = data, from
+			return n, nil
 		}
-		seen = append(seen, fmt.Sprintf("%s: %v", path, err))
+		if s := fmt.Sprintf("%s: %v", from, err); !slices.Contains(seen, s) {
+			seen = append(seen, s)
+		}
 	}
 	if len(seen) > 0 {
-		return Network{}, fmt.Errorf("%w: %s network %s is damaged or another one (%s); put the file whose SHA-256 is %s there",
+		return n, fmt.Errorf("%w: %s network %s is damaged or another one (%s); put the file whose SHA-256 is %s there",
 			livenessd.ErrNotReady, spec.Role, spec.File, strings.Join(seen, "; "), spec.SHA256)
 	}
-	return Network{}, fmt.Errorf("%w: %s network %s was not found in %s; put the file there, or add the directory that has it to the configuration",
-		livenessd.ErrNotReady, spec.Role, spec.File, places(dirs))
+	in := "any directory (none is configured)"
+	if len(dirs) > 0 {
+		in = strings.Join(dirs, ", ")
+	}
+	return n, fmt.Errorf("%w: %s network %s was not found in %s; put the file there, or add the directory that has it to the configuration",
+		livenessd.ErrNotReady, spec.Role, spec.File, in)
 }
 
-func places(dirs []string) string {
-	if len(dirs) == 0 {
-		return "any directory (none is configured)"
+// fetch reads a file from dir, or from the embedded ones, and says what to call
+// its place.
+func fetch(dir, file string) (from string, data []byte, err error) {
+	if dir == inside {
+		data, err = embedded(file)
+		return Carried, data, err
 	}
-	return strings.Join(dirs, ", ")
-}
-
-// verify says whether data is the network with that digest and looks like one.
-// The second is for a digest that a site wrote beside a file of another kind:
-// OpenCV is not asked to parse what is plainly not ONNX.
-func verify(data []byte, sum string) error {
-	got := sha256.Sum256(data)
-	if h := hex.EncodeToString(got[:]); h != sum {
-		return fmt.Errorf("its SHA-256 is %s", h)
-	}
-	return checkONNX(data)
-}
-
-// readBounded reads a regular file of 1 to limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	st, err := os.Stat(path) // before Open, which would wait at a named pipe
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) == 0 || int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s is empty or larger than %d bytes", path, limit)
-	}
-	return b, nil
+	path := filepath.Join(dir, file)
+	data, err = readBounded(path, maxNetwork)
+	return path, data, err
 }

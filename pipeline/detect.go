@@ -13,40 +13,35 @@ import (
 )
 
 // faceDetector runs the face network on a whole picture.
-type faceDetector struct{ net *network }
+type faceDetector struct {
+	spec models.Spec
+	net  runner
+}
 
 func newFaceDetector(n models.Network) (*faceDetector, error) {
 	if err := checkYuNet(n.Spec); err != nil {
 		return nil, err
 	}
-	net, err := newNetwork(n)
+	net, err := newRunner(n)
 	if err != nil {
 		return nil, err
 	}
-	return &faceDetector{net}, nil
+	return &faceDetector{n.Spec, net}, nil
 }
 
 func (d *faceDetector) close() { d.net.close() }
 
 // detect returns the faces in pic, largest first, at most limit.
 func (d *faceDetector) detect(pic *picture, limit int) ([]livenessd.Face, error) {
-	in := d.net.spec.Input
-	w, h, scale := letterbox(pic.w, pic.h, in.Width, in.Height)
-	how := gocv.InterpolationLinear
-	if scale < 1 {
-		how = gocv.InterpolationArea // no moiré, which looks like faces where nets and blinds are
-	}
-	small, err := pic.crop(image.Rect(0, 0, pic.w, pic.h), w, h, how)
+	w, h, err := d.feed(pic)
 	if err != nil {
 		return nil, err
 	}
-	fill(d.net.in, small, in)
-	small.close()
 	outs, err := d.net.forward()
 	if err != nil {
 		return nil, err
 	}
-	faces := suppress(decodeYuNet(outs, in.Width, in.Height, d.net.spec.Threshold))
+	faces := suppress(decodeYuNet(outs, d.spec.Input.Width, d.spec.Input.Height, d.spec.Threshold))
 	for i := range faces {
 		faces[i] = rescale(faces[i], float64(pic.w)/float64(w), float64(pic.h)/float64(h))
 	}
@@ -54,6 +49,24 @@ func (d *faceDetector) detect(pic *picture, limit int) ([]livenessd.Face, error)
 		return compare(b.Box.W*b.Box.H, a.Box.W*a.Box.H)
 	})
 	return faces[:min(limit, len(faces))], nil
+}
+
+// feed puts pic into the network's input and returns the size that it has
+// there.
+func (d *faceDetector) feed(pic *picture) (int, int, error) {
+	in := d.spec.Input
+	w, h, scale := letterbox(pic.w, pic.h, in.Width, in.Height)
+	how := gocv.InterpolationLinear
+	if scale < 1 {
+		how = gocv.InterpolationArea // no moiré, which looks like faces where nets and blinds are
+	}
+	small, err := pic.crop(image.Rect(0, 0, pic.w, pic.h), w, h, how)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer small.close()
+	fill(d.net.input(), small, in)
+	return w, h, nil
 }
 
 // letterbox returns the largest size with the picture's proportions that fits

@@ -36,15 +36,45 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// emptyOutputs is what YuNet says of nothing at 64×64.
-func emptyOutputs() [][]float32 {
+// outputsOf is what YuNet says of nothing at w×h.
+func outputsOf(w, h int) [][]float32 {
 	var outs [][]float32
 	for _, k := range yunetKinds {
 		for _, s := range strides {
-			outs = append(outs, make([]float32, 64/s*64/s*k.per))
+			outs = append(outs, make([]float32, w/s*(h/s)*k.per))
 		}
 	}
 	return outs
+}
+
+func emptyOutputs() [][]float32 { return outputsOf(64, 64) }
+
+// A network that is wider than high has more cells in a row than in a column.
+func TestWideYuNet(t *testing.T) {
+	spec := models.Spec{Name: "wide", Input: models.Input{Width: 320, Height: 256}}
+	for i, o := range outputsOf(320, 256) {
+		k := yunetKinds[i/len(strides)]
+		spec.Outputs = append(spec.Outputs, models.Output{Name: k.name, Shape: []int{len(o) / k.per, k.per}})
+	}
+	must(t, checkYuNet(spec))
+	spec.Input.Width, spec.Input.Height = 288, 288
+	if checkYuNet(spec) == nil {
+		t.Error("outputs for 320×256 pass for 288×288")
+	}
+	if w, h, _ := letterbox(640, 480, 320, 256); w != 320 || h != 240 {
+		t.Errorf("640×480 becomes %d×%d", w, h)
+	}
+	if w, h, _ := letterbox(480, 640, 320, 256); w != 192 || h != 256 {
+		t.Errorf("480×640 becomes %d×%d", w, h)
+	}
+
+	outs := outputsOf(320, 256)
+	cell := 3*20 + 17 // stride 16: 20 cells a row, column 17, row 3
+	outs[1][cell], outs[4][cell] = 1, 1
+	faces := decodeYuNet(outs, 320, 256, 0.7)
+	if len(faces) != 1 || faces[0].Landmarks[livenessd.NoseTip] != (livenessd.Point{X: 17 * 16, Y: 3 * 16}) {
+		t.Errorf("%+v", faces)
+	}
 }
 
 func TestDecodeYuNet(t *testing.T) {

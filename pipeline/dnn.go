@@ -11,14 +11,14 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"unsafe"
 
-	"livenessd"
 	"livenessd/models"
 )
 
-// network is one network loaded into OpenCV. It is used by one goroutine at a
-// time, and closed.
+// network is one network loaded into OpenCV, a runner.
 //
 // gocv's own Net is not used: an exception in it ends the process, and its
 // ForwardLayers leaves the names of the outputs behind in C memory at every
@@ -31,12 +31,8 @@ type network struct {
 	outs [][]float32 // each output, views into out
 }
 
-// newNetwork loads n and runs it once on nothing, so that a network OpenCV
-// cannot run is an error at start and not at the first face.
-func newNetwork(n models.Network) (*network, error) {
-	if len(n.Data) == 0 {
-		return nil, fmt.Errorf("%w: network %s has no data", livenessd.ErrInvalid, n.Name)
-	}
+// newOpenCV loads n, which has data, and runs it once on nothing.
+func newOpenCV(n models.Network) (*network, error) {
 	input := C.CString(n.Input.Name)
 	defer C.free(unsafe.Pointer(input))
 	var msg message
@@ -70,7 +66,8 @@ func newNetwork(n models.Network) (*network, error) {
 	return w, nil
 }
 
-// forward runs the network on w.in. The outputs are valid until the next call.
+func (w *network) input() []float32 { return w.in }
+
 func (w *network) forward() ([][]float32, error) {
 	var msg message
 	if C.lv_net_forward(w.net, (*C.float)(&w.in[0]), C.size_t(len(w.in)),
@@ -80,9 +77,8 @@ func (w *network) forward() ([][]float32, error) {
 	return w.outs, nil
 }
 
-// close frees the network; a second call does nothing.
 func (w *network) close() {
-	if w != nil && w.net != nil {
+	if w.net != nil {
 		C.lv_net_free(w.net)
 		w.net = nil
 	}
@@ -93,8 +89,17 @@ func (w *network) close() {
 func setup(threads int) { C.lv_setup(C.int(threads)) }
 
 // message is room for what went wrong in C++.
-type message [512]byte
+type message [2048]byte
 
 func (m *message) ptr() *C.char  { return (*C.char)(unsafe.Pointer(&m[0])) }
 func (m *message) len() C.size_t { return C.size_t(len(m)) }
-func (m *message) err() error    { return errors.New(C.GoString(m.ptr())) }
+func (m *message) err() error    { return errors.New(plainly(C.GoString(m.ptr()))) }
+
+// where matches what an OpenCV exception says of OpenCV's own source code.
+var where = regexp.MustCompile(`OpenCV\(\S+\) \S+ error: \(-\d+:[^)]*\)|in function '[^']*'`)
+
+// plainly makes one line of the message of an OpenCV exception and leaves out
+// the places in OpenCV, which nobody at a door can look up.
+func plainly(s string) string {
+	return strings.Join(strings.Fields(where.ReplaceAllString(s, "")), " ")
+}

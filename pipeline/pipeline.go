@@ -6,6 +6,7 @@
 //
 //	Frame ── decode ──► BGR picture ── detect ──► faces ──► pose
 //	                                                │   └──► quality
+//	                                                ├──► attributes ──► quality: what hides the face
 //	                                                └──► texture networks ── fusion ──► Score
 //
 // Coordinates and sides are those of package livenessd.
@@ -64,7 +65,7 @@ func (c Config) Check() error {
 
 // Need says which of the slower parts a caller wants of a frame.
 type Need struct {
-	Texture bool // run the texture networks, about half of the whole work
+	Texture bool // run the networks for texture and attributes, about half of the whole work
 }
 
 // Pipeline analyses pictures, one at a time: calls from several goroutines are
@@ -77,11 +78,12 @@ type Pipeline struct {
 	closed bool
 	face   *faceDetector
 	skin   *textureJudge
+	covers *attributeJudge // nil when the set has no network for attributes
 }
 
 // New loads the networks of set. The Pipeline must be closed. Errors wrap
-// livenessd.ErrInvalid (cfg) or livenessd.ErrNotReady (a network that OpenCV
-// cannot run).
+// livenessd.ErrInvalid (cfg) or livenessd.ErrNotReady (a network that its
+// runtime cannot run).
 func New(cfg Config, set *models.Set) (*Pipeline, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
@@ -92,11 +94,14 @@ func New(cfg Config, set *models.Set) (*Pipeline, error) {
 	setup(cfg.Threads)
 	p := &Pipeline{cfg: cfg, seed: maphash.MakeSeed()}
 	var err error
-	if p.face, err = newFaceDetector(set.Face); err != nil {
-		return nil, fmt.Errorf("pipeline: %w: %w", livenessd.ErrNotReady, err)
+	if p.face, err = newFaceDetector(set.Face); err == nil {
+		p.skin, err = newTextureJudge(set)
 	}
-	if p.skin, err = newTextureJudge(set); err != nil {
-		p.face.close()
+	if err == nil && set.Attributes != nil {
+		p.covers, err = newAttributeJudge(*set.Attributes)
+	}
+	if err != nil {
+		p.free()
 		return nil, fmt.Errorf("pipeline: %w: %w", livenessd.ErrNotReady, err)
 	}
 	return p, nil
@@ -111,9 +116,21 @@ func (p *Pipeline) Close() error {
 		return nil
 	}
 	p.closed = true
-	p.face.close()
-	p.skin.close()
+	p.free()
 	return nil
+}
+
+// free closes the networks that are there.
+func (p *Pipeline) free() {
+	if p.face != nil {
+		p.face.close()
+	}
+	if p.skin != nil {
+		p.skin.close()
+	}
+	if p.covers != nil {
+		p.covers.close()
+	}
 }
 
 var errClosed = errors.New("pipeline is closed")
@@ -126,8 +143,9 @@ func (p *Pipeline) Analyze(f livenessd.Frame) (livenessd.Observation, error) {
 // AnalyzeWith says what f shows. f.Data is only read.
 //
 // A picture without a face is no error: the Observation has no Faces and its
-// Quality says livenessd.NoFace. Texture is nil when it was not asked for,
-// when there is no face, or when the face is too small or not in the picture.
+// Quality says livenessd.NoFace. Texture and Attributes are nil when they were
+// not asked for, when there is no face, or when the face is too small or not in
+// the picture; Attributes also when the set has no network for them.
 //
 // An error means that nothing is known: livenessd.ErrNoPicture when the data
 // are not what f.Format says, livenessd.ErrTooLarge when they are beyond
@@ -161,9 +179,21 @@ func (p *Pipeline) AnalyzeWith(f livenessd.Frame, need Need) (livenessd.Observat
 		width: pic.w, height: pic.h, faces: obs.Faces, pose: obs.Pose, skin: samplePatch(pic, face),
 	})
 	if need.Texture && texturable(face, pic.w, pic.h, p.cfg.MinTextureEyes) {
-		if obs.Texture, err = p.skin.score(pic, face.Box); err != nil {
+		if err := p.lookCloser(pic, face, &obs); err != nil {
 			return livenessd.Observation{}, fmt.Errorf("frame %d: %w", f.Seq, err)
 		}
 	}
 	return obs, nil
+}
+
+// lookCloser adds to obs what the networks for one face say of face.
+func (p *Pipeline) lookCloser(pic *picture, face livenessd.Face, obs *livenessd.Observation) (err error) {
+	if p.covers != nil {
+		if obs.Attributes, err = p.covers.probabilities(pic, face.Box); err != nil {
+			return err
+		}
+		obs.Quality = append(obs.Quality, p.cfg.Quality.uncovered(obs.Attributes, p.covers.net.spec.Thresholds)...)
+	}
+	obs.Texture, err = p.skin.score(pic, face.Box)
+	return err
 }

@@ -28,6 +28,12 @@ type Quality struct {
 	MaxOver      float64 // fraction of skin that is nearly white
 	MinEntropy   float64 // bits, see DynamicRange
 	MinContrast  float64 // standard deviation of luminance, 0..255
+
+	// Probabilities of what hides a face; 1 never refuses. A network may bring
+	// limits of its own, models.Spec.Thresholds, which hold instead.
+	MaxSunglasses float64
+	MaxMask       float64
+	MaxOcclusion  float64
 }
 
 // DefaultQuality returns limits that let ordinary people at an ordinary webcam
@@ -44,12 +50,15 @@ type Quality struct {
 //     Gaussian of 4.5 % of the eye distance, all fall below.
 //   - Luminance and exposure: skin of any colour that can be made out. Live
 //     skin was seen from 42 to 169.
+//   - MaxSunglasses, MaxMask 0.8: the network is sure. MaxOcclusion 1: hands,
+//     hair and scarves are reported, and refuse nobody.
 func DefaultQuality() Quality {
 	return Quality{
 		MinEyes: 32, MinHead: 0.15, MaxHead: 0.9, MaxOffCentre: 0.28, MinMargin: -0.05,
 		MaxYaw: 25, MaxPitch: 22, MaxRoll: 20, SecondFace: 0.55,
 		MinSharpness: 0.001, MinLuminance: 28, MaxLuminance: 225, MaxUnder: 0.55, MaxOver: 0.25,
 		MinEntropy: 4, MinContrast: 6,
+		MaxSunglasses: 0.8, MaxMask: 0.8, MaxOcclusion: 1,
 	}
 }
 
@@ -65,6 +74,7 @@ func (q Quality) check() error {
 		{"min luminance", q.MinLuminance, 0, 255}, {"max luminance", q.MaxLuminance, q.MinLuminance, 255},
 		{"max under", q.MaxUnder, 0, 1}, {"max over", q.MaxOver, 0, 1},
 		{"min entropy", q.MinEntropy, 0, 8}, {"min contrast", q.MinContrast, 0, 128},
+		{"max sunglasses", q.MaxSunglasses, 0, 1}, {"max mask", q.MaxMask, 0, 1}, {"max occlusion", q.MaxOcclusion, 0, 1},
 	} {
 		if !(f.v >= f.min && f.v <= f.max) {
 			return fmt.Errorf("%w: quality: %s is %v, want %v to %v", livenessd.ErrInvalid, f.name, f.v, f.min, f.max)

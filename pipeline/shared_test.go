@@ -238,6 +238,32 @@ func TestSamePictureOtherWays(t *testing.T) {
 	}
 }
 
+// A network for attributes is asked together with those for texture.
+func TestAnalyzeAttributes(t *testing.T) {
+	set := referenceSet(t)
+	covers := small(t, "colours", models.RoleAttributes, models.AttributeNames...)
+	set.Attributes = &covers
+	p, err := New(DefaultConfig(), set)
+	must(t, err)
+	defer func() { must(t, p.Close()) }()
+	f := fileFrame(t, some(t, 10, shared(t, "data", "nuaa-train"), "Client", "*", "*.jpg")[4])
+	o, err := p.Analyze(f)
+	must(t, err)
+	var names []string
+	for _, m := range o.Quality {
+		names = append(names, m.Name)
+	}
+	if len(o.Attributes) != len(models.AttributeNames) || o.Texture == nil ||
+		!slices.Contains(names, "EyesVisible") || !slices.Contains(names, "MouthOcclusionPrevention") || !slices.Contains(names, "FaceOcclusionPrevention") {
+		t.Errorf("attributes %v, measures %v", o.Attributes, names)
+	}
+	o, err = p.AnalyzeWith(f, Need{})
+	must(t, err)
+	if o.Attributes != nil || o.Texture != nil || len(o.Quality) != len(names)-3 {
+		t.Errorf("attributes %v though nobody asked for them", o.Attributes)
+	}
+}
+
 func TestClosedPipeline(t *testing.T) {
 	p, err := New(DefaultConfig(), referenceSet(t))
 	must(t, err)
@@ -264,6 +290,10 @@ func TestBrokenNetwork(t *testing.T) {
 		},
 		"face outputs": func(s *models.Set) { s.Face.Outputs = s.Face.Outputs[:3] },
 		"no weights":   func(s *models.Set) { s.Fusion.Weights = nil },
+		"attributes": func(s *models.Set) {
+			n := small(t, "no-such-op", models.RoleAttributes, "mask", "hat")
+			s.Attributes = &n
+		},
 	} {
 		set := referenceSet(t)
 		spoil(set)

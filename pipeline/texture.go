@@ -1,12 +1,8 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
-	"image"
 	"math"
-
-	"gocv.io/x/gocv"
 
 	"livenessd"
 	"livenessd/models"
@@ -14,7 +10,7 @@ import (
 
 // textureJudge runs the texture networks on one face and fuses them.
 type textureJudge struct {
-	nets   []*network
+	nets   []*closeUp
 	live   []int // place of the live class among each network's logits
 	fusion models.Fusion
 	digest string
@@ -26,11 +22,7 @@ func newTextureJudge(set *models.Set) (*textureJudge, error) {
 	}
 	t := &textureJudge{fusion: set.Fusion, digest: set.Digest(models.RoleTexture)}
 	for _, n := range set.Texture {
-		if n.Crop == nil || len(n.Outputs) != 1 || n.Outputs[0].Live() < 0 || n.Outputs[0].Len() != len(n.Outputs[0].Classes) {
-			t.close()
-			return nil, fmt.Errorf("texture network %s has no crop or no live class", n.Name)
-		}
-		net, err := newNetwork(n)
+		net, err := newTexture(n)
 		if err != nil {
 			t.close()
 			return nil, err
@@ -39,6 +31,13 @@ func newTextureJudge(set *models.Set) (*textureJudge, error) {
 		t.live = append(t.live, n.Outputs[0].Live())
 	}
 	return t, nil
+}
+
+func newTexture(n models.Network) (*closeUp, error) {
+	if len(n.Outputs) != 1 || n.Outputs[0].Live() < 0 {
+		return nil, fmt.Errorf("texture network %s has no live class", n.Name)
+	}
+	return newCloseUp(n)
 }
 
 func (t *textureJudge) close() {
@@ -51,36 +50,17 @@ func (t *textureJudge) close() {
 func (t *textureJudge) score(pic *picture, box livenessd.Rect) (*livenessd.Score, error) {
 	logits := make([]float64, len(t.nets))
 	for i, n := range t.nets {
-		var err error
-		if logits[i], err = liveLogit(n, t.live[i], pic, box); err != nil {
+		out, err := n.look(pic, box)
+		if err != nil {
 			return nil, err
 		}
+		logits[i] = logOdds(out, t.live[i])
 	}
 	return &livenessd.Score{
 		Value:     t.fusion.Probability(logits),
 		Threshold: t.fusion.Threshold,
 		Model:     t.digest,
 	}, nil
-}
-
-func liveLogit(n *network, live int, pic *picture, box livenessd.Rect) (float64, error) {
-	r, ok := cropRect(box, *n.spec.Crop, pic.w, pic.h)
-	if !ok {
-		return 0, errors.New("texture: the face is not in the picture")
-	}
-	// Linear at any scale, as the networks saw it when they were trained: the
-	// fine structure that aliasing keeps is part of what they look at.
-	part, err := pic.crop(r, n.spec.Input.Width, n.spec.Input.Height, gocv.InterpolationLinear)
-	if err != nil {
-		return 0, fmt.Errorf("texture: %w", err)
-	}
-	fill(n.in, part, n.spec.Input)
-	part.close()
-	outs, err := n.forward()
-	if err != nil {
-		return 0, fmt.Errorf("texture: %w", err)
-	}
-	return logOdds(outs[0], live), nil
 }
 
 // logOdds returns log(p/(1−p)) of class i under softmax of x: x_i minus the
@@ -99,32 +79,6 @@ func logOdds(x []float32, i int) float64 {
 		}
 	}
 	return float64(x[i]) - top - math.Log(sum)
-}
-
-// cropRect returns the part of a W×H picture that a texture network sees: the
-// box times c.Scale, about the same centre, kept inside the picture. What
-// reaches beyond an edge is shifted in; what does not fit is made smaller with
-// its proportions kept. False when nothing sensible is left.
-func cropRect(box livenessd.Rect, c models.Crop, width, height int) (image.Rectangle, bool) {
-	w, h := box.W, box.H
-	if c.Shape == "square" {
-		w = max(w, h)
-		h = w
-	}
-	W, H := float64(width-1), float64(height-1)
-	if !(w >= 1 && h >= 1 && W >= 1 && H >= 1) {
-		return image.Rectangle{}, false
-	}
-	scale := min(c.Scale, W/w, H/h)
-	w, h = w*scale, h*scale
-	m := box.Center()
-	x := min(max(m.X-w/2, 0), W-w)
-	y := min(max(m.Y-h/2, 0), H-h)
-	r := image.Rect(int(x), int(y), int(x+w)+1, int(y+h)+1)
-	if r.Dx() < 8 || r.Dy() < 8 || !r.In(image.Rect(0, 0, width, height)) {
-		return image.Rectangle{}, false
-	}
-	return r, true
 }
 
 // texturable says whether there is enough of f in a picture of width×height to

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"livenessd"
+	"livenessd/models"
 )
 
 // daemon is a real livenessd in a process of its own, built as it ships.
@@ -55,6 +56,8 @@ var build struct {
 }
 
 func TestMain(m *testing.M) {
+	program = buildOnce                     // what a test calls as a child is what ships
+	defaultProbe.patience = 2 * time.Minute // nothing in these tests is about speed
 	code := m.Run()
 	if build.path != "" {
 		os.RemoveAll(filepath.Dir(build.path))
@@ -62,10 +65,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binary builds the daemon once, without the race detector: it is watched in
-// real time.
-func binary(t testing.TB) string {
-	t.Helper()
+// buildOnce builds the daemon, without the race detector: it is watched in real
+// time, and the detector's memory has no bounds.
+func buildOnce() (string, error) {
 	build.once.Do(func() {
 		dir, err := os.MkdirTemp("", "livenessd-test")
 		if err != nil {
@@ -78,18 +80,28 @@ func binary(t testing.TB) string {
 			build.err = fmt.Errorf("%w: %s", err, out)
 		}
 	})
-	if build.err != nil {
-		t.Fatal(build.err)
-	}
-	return build.path
+	return build.path, build.err
 }
 
-// needModels returns the folder of the networks, or skips.
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// needModels returns the folder of networks that the program does not carry.
+// It skips where they are needed and not there.
 func needModels(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../../shared/reference-models")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := models.Load(nil); err == nil {
+		return dir
 	}
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("SKIPPED: the networks are not there: %v", err)

@@ -10,19 +10,20 @@ import (
 
 	"livenessd"
 	"livenessd/challenge"
-	"livenessd/models"
 	"livenessd/pipeline"
 )
 
 // judgement is what check says about one picture.
 type judgement struct {
-	File    string              `json:"file"`
-	Outcome livenessd.Outcome   `json:"outcome"`
-	Scores  map[string]float64  `json:"scores"` // "texture", where it was computed
-	Faces   []livenessd.Face    `json:"faces"`
-	Pose    *livenessd.Pose     `json:"pose,omitempty"`
-	Quality []livenessd.Measure `json:"quality"`
-	Reasons []livenessd.Reason  `json:"reasons"`
+	File    string             `json:"file"`
+	Outcome livenessd.Outcome  `json:"outcome"`
+	Scores  map[string]float64 `json:"scores"` // "texture", where it was computed
+	// Attributes are probabilities of what covers the face, where they were computed.
+	Attributes map[string]float64  `json:"attributes,omitempty"`
+	Faces      []livenessd.Face    `json:"faces"`
+	Pose       *livenessd.Pose     `json:"pose,omitempty"`
+	Quality    []livenessd.Measure `json:"quality"`
+	Reasons    []livenessd.Reason  `json:"reasons"`
 }
 
 func checkCommand(ctx context.Context, env *environment, args []string) (int, error) {
@@ -38,11 +39,7 @@ func checkCommand(ctx context.Context, env *environment, args []string) (int, er
 	if err != nil {
 		return exitMisused, err
 	}
-	set, err := models.Load(cfg.Models.Dirs)
-	if err != nil {
-		return exitMisused, fmt.Errorf("[models] %w", err)
-	}
-	p, err := newPipeline(cfg.Camera, set)
+	p, err := openPipeline(ctx, cfg)
 	if err != nil {
 		return exitMisused, err
 	}
@@ -93,7 +90,7 @@ func judge(p eyes, name string) (*judgement, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	j := &judgement{
-		File: name, Scores: map[string]float64{}, Quality: o.Quality,
+		File: name, Scores: map[string]float64{}, Quality: o.Quality, Attributes: o.Attributes,
 		Faces: append([]livenessd.Face{}, o.Faces...), Reasons: []livenessd.Reason{},
 	}
 	var reasons []livenessd.Reason

@@ -41,6 +41,7 @@ func TestRefusals(t *testing.T) {
 	write(t, filepath.Join(dir, "typo.toml"), "[camera]\n\nsourze = \"auto\"\n")
 	write(t, filepath.Join(dir, "notes.jpg"), "these are no pixels")
 	write(t, filepath.Join(dir, "file"), "")
+	missing := siteWith(t, attributesSpec("gone"), nil)
 	models := "models.dirs=" + needModels(t)
 	fine := []string{"-set", models, "-store", filepath.Join(dir, "l.db"), "-listen", "127.0.0.1:0"}
 
@@ -55,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"no such flag", []string{"run", "-loud"}, 2, []string{"-loud"}},
 		{"config typo", []string{"config", filepath.Join(dir, "typo.toml")}, 2, []string{"typo.toml", "line 3", `"camera.sourze"`, `"camera.source"`}},
 		{"config file missing", []string{"config", "/nowhere.toml"}, 2, []string{"/nowhere.toml", "no such file"}},
-		{"networks missing", []string{"run", "-camera", "sim", "-set", "models.dirs=" + dir}, 1, []string{"[models]", dir}},
+		{"network missing", []string{"run", "-camera", "sim", "-set", "models.dirs=" + missing + "," + needModels(t)}, 1, []string{"[models]", missing, "gone.onnx", "was not found"}},
 		{"folder of the store missing", append([]string{"run", "-camera", "sim"}, "-set", models, "-store", "/nowhere/l.db"), 1, []string{"store.path", "/nowhere"}},
 		{"folder of the store is a file", append([]string{"run", "-camera", "sim"}, "-set", models, "-store", filepath.Join(dir, "file", "l.db")), 1, []string{"store.path", filepath.Join(dir, "file")}},
 		{"port taken", append(append([]string{"run", "-camera", "sim"}, fine...), "-listen", taken.Addr().String()), 1, []string{"page.listen", "address already in use"}},

@@ -19,7 +19,6 @@ import (
 	"livenessd/api"
 	"livenessd/capture"
 	"livenessd/challenge"
-	"livenessd/models"
 	"livenessd/pipeline"
 	"livenessd/store"
 	"livenessd/ui"
@@ -61,11 +60,7 @@ func runCommand(ctx context.Context, env *environment, args []string) (int, erro
 func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready func(page string)) (err error) {
 	sup := newSupervisor(os.Getenv)
 
-	set, err := models.Load(cfg.Models.Dirs)
-	if err != nil {
-		return fmt.Errorf("[models] %w", err)
-	}
-	eyes, err := newPipeline(cfg.Camera, set)
+	eyes, err := openPipeline(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -168,13 +163,6 @@ type eyes struct{ *pipeline.Pipeline }
 
 func (e eyes) Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error) {
 	return e.AnalyzeWith(f, pipeline.Need{Texture: texture})
-}
-
-func newPipeline(cfg CameraConfig, set *models.Set) (eyes, error) {
-	c := pipeline.DefaultConfig()
-	c.Threads = cfg.AnalysisThreads
-	p, err := pipeline.New(c, set)
-	return eyes{p}, err
 }
 
 // newRand returns the generator that draws movements, seeded so that nobody
