@@ -11,7 +11,7 @@ type passive struct {
 	cfg *Config
 
 	values []float64
-	weight []float64 // of each value: the frame's worst quality measure, 0..1
+	score  WeightedScore
 	last   time.Time
 
 	threshold float64
@@ -40,14 +40,8 @@ func (p *passive) add(o *livenessd.Observation) {
 		return
 	}
 	p.last = o.At
-	w := worst(o.Quality) / 100
-	v := o.Texture.Value
-	if !(v >= 0 && v <= 1) { // not a probability, not a yes
-		v = 0
-	}
-	p.values = append(p.values, v)
-	p.weight = append(p.weight, max(w, 0.05)) // a poor frame counts little, not nothing
-	if p.best == nil || w > p.bestScore {
+	p.values = append(p.values, p.score.Add(o))
+	if w := worst(o.Quality); p.best == nil || w > p.bestScore {
 		p.best, p.bestScore = o.Quality, w
 	}
 }
@@ -66,7 +60,7 @@ func (p *passive) decided() livenessd.Outcome {
 			pass++
 		}
 	}
-	if pass*p.cfg.OfFrames >= p.cfg.GoodFrames*n && p.mean() >= p.threshold {
+	if pass*p.cfg.OfFrames >= p.cfg.GoodFrames*n && p.score.Value() >= p.threshold {
 		return livenessd.Live
 	}
 	if n >= 2*p.cfg.OfFrames {
@@ -75,23 +69,10 @@ func (p *passive) decided() livenessd.Outcome {
 	return ""
 }
 
-// mean returns the quality-weighted mean score, 0 before the first frame.
-func (p *passive) mean() float64 {
-	var sum, weights float64
-	for i, v := range p.values {
-		sum += v * p.weight[i]
-		weights += p.weight[i]
-	}
-	if weights == 0 {
-		return 0
-	}
-	return sum / weights
-}
-
 // stage reports the texture stage. Undecided is never a yes.
 func (p *passive) stage() livenessd.Stage {
 	s := livenessd.Stage{
-		Name: livenessd.StageTexture, Score: p.mean(), Threshold: p.threshold,
+		Name: livenessd.StageTexture, Score: p.score.Value(), Threshold: p.threshold,
 		Model: p.model, Frames: len(p.values), Outcome: p.decided(),
 	}
 	switch s.Outcome {

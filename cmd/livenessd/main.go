@@ -53,6 +53,7 @@ func commands() []command {
 		{"run", "", "the daemon: camera, decision, screen, store", runCommand},
 		{"check", "[-json] IMAGE...", "judge pictures without a daemon (exit 0 all live, 1 some not, 2 unusable input)", checkCommand},
 		{"model", "[-check | -bench]", "list, check or time the networks in use", modelCommand},
+		{"eval", "-live DIR -attack DIR...", "measure error rates on folders of people and attacks (ISO/IEC 30107-3)", evalCommand},
 		{"camera", "[-json]", "list cameras, their stable names and formats", cameraCommand},
 		{"results", "[-json]", "list results, from the running daemon or from its file", resultsCommand},
 		{"config", "[FILE]", "print the effective configuration, or check a file", configCommand},

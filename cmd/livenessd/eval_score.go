@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"livenessd"
+	"livenessd/challenge"
+	"livenessd/evaluate"
+	"livenessd/pipeline"
+)
+
+// Reasons for which a presentation has no score, beside livenessd.Reason.
+const (
+	reasonUnreadable = "unreadable" // no picture, or beyond the limits
+	reasonTooSmall   = "too_small"  // a face, but too few pixels of it, or outside the picture
+)
+
+// analyzer is what eval needs of the pipeline.
+type evalAnalyzer interface {
+	Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error)
+}
+
+// evalScorer judges presentations one after another.
+type evalScorer struct {
+	eyes     evalAnalyzer
+	motion   bool            // by the movement, not by the texture
+	gate     bool            // score only what the kiosk would
+	complain func(err error) // a file that could not be read
+	step     func()          // one more picture is done
+}
+
+// score judges one presentation. An error means that nothing can be judged any
+// more: a file that is no picture is none.
+func (s *evalScorer) score(ctx context.Context, e evalFiles) (evaluate.Presentation, error) {
+	p := evaluate.Presentation{Path: e.name, Of: len(e.files)}
+	t := tally{why: map[string]int{}}
+	for i, name := range e.files {
+		if err := ctx.Err(); err != nil {
+			return p, err
+		}
+		o, err := s.look(name, i)
+		switch {
+		case errors.Is(err, livenessd.ErrNoPicture) || errors.Is(err, livenessd.ErrTooLarge) || isPathError(err):
+			s.complain(err)
+			t.silent(reasonUnreadable)
+		case err != nil:
+			return p, err
+		case s.motion:
+			t.move(&o)
+		default:
+			t.texture(&o, s.gate)
+		}
+		s.step()
+	}
+	if s.motion {
+		t.judgeMotion()
+	}
+	p.Scored, p.Score, p.Frames = t.frames > 0, t.value, t.frames
+	if !p.Scored {
+		p.Reason = t.main()
+	}
+	return p, nil
+}
+
+func isPathError(err error) bool {
+	var p *os.PathError
+	return errors.As(err, &p)
+}
+
+// look reads and analyses one picture. Its errors name the file.
+func (s *evalScorer) look(name string, i int) (livenessd.Observation, error) {
+	frame, err := readPicture(name)
+	if err != nil {
+		return livenessd.Observation{}, err
+	}
+	// Files have an order and no times: a camera's usual rate stands in.
+	frame.Seq, frame.At = uint64(i), time.Unix(0, 0).Add(time.Duration(i)*time.Second/30)
+	o, err := s.eyes.Analyze(frame, !s.motion)
+	if err != nil {
+		return o, fmt.Errorf("%s: %w", name, err)
+	}
+	return o, nil
+}
+
+// readPicture reads a file no further than the limits go. Its errors name the
+// file; those that are the file's own wrap livenessd.ErrNoPicture,
+// livenessd.ErrTooLarge or an *os.PathError.
+func readPicture(name string) (livenessd.Frame, error) {
+	limits := pipeline.DefaultLimits()
+	file, err := os.Open(name)
+	if err != nil {
+		return livenessd.Frame{}, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, int64(limits.MaxBytes)+1))
+	if err != nil {
+		return livenessd.Frame{}, err
+	}
+	frame, err := pipeline.DecodePicture(data, limits)
+	if err != nil {
+		return frame, fmt.Errorf("%s: %w", name, err)
+	}
+	return frame, nil
+}
+
+// tally collects what the pictures of one presentation say.
+type tally struct {
+	weighted challenge.WeightedScore
+	moves    []livenessd.Observation // of -motion: faces alone, nothing else is needed
+	value    float64
+	frames   int // that gave a score
+	why      map[string]int
+	first    []string // reasons in the order in which they came
+}
+
+func (t *tally) silent(reason string) {
+	if t.why[reason] == 0 {
+		t.first = append(t.first, reason)
+	}
+	t.why[reason]++
+}
+
+// main returns the most frequent reason, of equal ones the first.
+func (t *tally) main() string {
+	best := ""
+	for _, r := range t.first {
+		if best == "" || t.why[r] > t.why[best] {
+			best = r
+		}
+	}
+	return best
+}
+
+func (t *tally) texture(o *livenessd.Observation, gate bool) {
+	reasons := o.Reasons()
+	switch {
+	case len(o.Faces) == 0:
+		t.silent(string(livenessd.NoFace))
+	case gate && len(reasons) > 0:
+		t.silent(string(reasons[0]))
+	case o.Texture == nil:
+		t.silent(reasonTooSmall)
+	default:
+		t.weighted.Add(o)
+		t.value = t.weighted.Value()
+		t.frames++
+	}
+}
+
+func (t *tally) move(o *livenessd.Observation) {
+	if len(o.Faces) == 0 {
+		t.silent(string(livenessd.NoFace))
+		return
+	}
+	t.moves = append(t.moves, livenessd.Observation{Seq: o.Seq, At: o.At, Width: o.Width, Height: o.Height, Pose: o.Pose, Faces: []livenessd.Face{o.Faces[0]}})
+}
+
+func (t *tally) judgeMotion() {
+	if len(t.moves) < 2 {
+		if len(t.moves) == 1 {
+			t.silent(string(livenessd.TooFewFrames))
+		}
+		return
+	}
+	score, ok := challenge.MotionScore(t.moves)
+	if !ok {
+		t.first, t.why = nil, map[string]int{} // it was seen well enough
+		t.silent(string(livenessd.NoMovement))
+		return
+	}
+	t.value, t.frames = score, len(t.moves)
+}
