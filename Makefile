@@ -9,10 +9,11 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 BUILD_PACKAGES := g++ pkg-config libopencv-dev libopencv-contrib-dev opencv-data
 TEST_PACKAGES  := chromium nodejs npm ffmpeg
+TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
 export LIVENESSD_MODELS_DIRS ?= $(MODELS),/etc/livenessd/models,/usr/share/livenessd/models
 
-.PHONY: run test build lint bench soak deps test-deps screenshots seeds fuzz clean
+.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -26,6 +27,21 @@ test: build test-deps lint
 ## build: leave bin/livenessd
 build: deps
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/livenessd
+
+## build-tensorflow: fetch TensorFlow's C library and leave bin/livenessd-tensorflow, which runs the texture network by it
+build-tensorflow: deps
+	$(call install,$(TENSORFLOW_PACKAGES),:;)
+	@dir=$$(scripts/tensorflow.sh) && set -x && \
+	LIBRARY_PATH=$$dir $(GO) build -tags tensorflow -ldflags "-X main.version=$(VERSION) -extldflags=-Wl,-rpath,$$dir" -o $(BIN)-tensorflow ./cmd/livenessd
+
+## test-tensorflow: build-tensorflow, and whether it judges as the other build does
+test-tensorflow: build-tensorflow
+	$(GO) vet -tags tensorflow ./models ./pipeline ./cmd/livenessd
+	$(GO) tool staticcheck -tags tensorflow ./models ./pipeline
+	@dir=$$(scripts/tensorflow.sh) && set -x && \
+	LIBRARY_PATH=$$dir $(GO) test -race -tags tensorflow -ldflags "-extldflags=-Wl,-rpath,$$dir" -timeout 9m -v -run TensorFlow ./models ./pipeline
+	@said=$$($(BIN)-tensorflow check docs/screenshots/person-session.jpg); echo "$$said"; \
+	[[ $$said =~ texture\ [01]\. ]] || { echo "$(BIN)-tensorflow gives no texture score"; exit 1; }
 
 ## lint: gofmt, vet, staticcheck, tidy
 lint: deps
