@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,16 +24,26 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// The program carries its built-in set, so that it needs no directory.
+// The program carries the networks of its set that are the project's own, and no
+// others: the public ones are looked for in directories.
 func TestEmbedded(t *testing.T) {
-	if files, err := fs.Glob(weights, "weights/*.onnx"); err != nil || len(files) == 0 {
-		t.Skipf("SKIPPED, not tested: models/weights holds no network (%v)", err)
-	}
-	s, err := Load(nil)
+	s, err := Look("", nil)
 	must(t, err)
-	for _, n := range s.Networks() {
-		if n.From != Carried || !n.Builtin {
-			t.Errorf("%s comes from %q", n.Name, n.From)
+	public, err := parse(reference)
+	must(t, err)
+	named := map[string]bool{}
+	for _, n := range s.Networks {
+		named[n.File] = true
+		isPublic := slices.ContainsFunc(public.specs(), func(p Spec) bool { return p.SHA256 == n.SHA256 })
+		if !isPublic && (n.Err != nil || n.From != Carried || !n.Builtin) {
+			t.Errorf("%s comes from %q: %v", n.Name, n.From, n.Err)
+		}
+	}
+	files, err := fs.Glob(weights, "weights/*.onnx")
+	must(t, err)
+	for _, f := range files {
+		if !named[path.Base(f)] && variant == nil {
+			t.Errorf("%s is carried and not used", f)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit the fusion of the texture networks in ../set.json and report how good it is.
+"""Fit the fusion of the public texture networks in ../reference.json and report how good it is.
 
     calibrate.py --weights DIR --data DIR [--cache FILE] [--write]
 
@@ -29,7 +29,7 @@ import numpy as np
 import onnxruntime
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SET = os.path.join(HERE, "..", "set.json")
+SET = os.path.join(HERE, "..", "reference.json")
 SEED, FOLDS, L2, EVEN = 1, 5, 1e-3, 1.0
 
 
@@ -40,7 +40,7 @@ class Network:
         path = os.path.join(folder, spec["file"])
         with open(path, "rb") as f:
             if hashlib.sha256(f.read()).hexdigest() != spec["sha256"]:
-                sys.exit(f"{path} is not the file that set.json means")
+                sys.exit(f"{path} is not the file that reference.json means")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.spec, self.net = spec, onnxruntime.InferenceSession(path, options)
@@ -263,7 +263,7 @@ def main():
     p.add_argument("--data", required=True, help="folder with replay-train and nuaa-train")
     p.add_argument("--cache", help="file that keeps the logits between runs")
     p.add_argument("--attack-weight", type=float, default=1.0, help="how much an attack that passes weighs against a person turned away")
-    p.add_argument("--write", action="store_true", help="write the fusion into set.json")
+    p.add_argument("--write", action="store_true", help="write the fusion into reference.json")
     a = p.parse_args()
     cv2.setNumThreads(1)
     with open(SET) as f:
@@ -295,7 +295,7 @@ def main():
 
 
 def write(desc):
-    """set.json with one line for each small object, as it is read by people."""
+    """reference.json with one line for each small object, as it is read by people."""
     text = json.dumps(desc, indent=2)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r",\s+", ", ", m.group(1)) + "]", text)
     text = re.sub(r"\{\s+([^{}]*?)\s+\}", lambda m: "{" + re.sub(r",\n\s+", ", ", m.group(1)) + "}" if len(m.group(1)) < 170 else m.group(0), text)
