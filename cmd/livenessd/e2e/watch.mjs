@@ -1,6 +1,8 @@
 // Watches the kiosk page of a running daemon in a real browser and prints what
 // a person sees: one JSON object a line for each change of the screen. It ends
-// after the first result, or when a phase named in UNTIL has been shown.
+// after the first result, or when a phase named in UNTIL has been shown. A result
+// that was there before the page was is not counted: the browser came too late
+// for that session and waits for the next.
 
 import { join } from "node:path";
 import { launch, openPage } from "../../../ui/e2e/browser.mjs";
@@ -40,6 +42,7 @@ try {
     await page.screenshot({ path: join(folder, `${name}-${file}.jpg`), type: "jpeg", quality: 75 });
   };
   let before = "";
+  let fromTheStart = false;
   const end = Date.now() + limit;
   while (Date.now() < end) {
     const now = await seen();
@@ -51,7 +54,9 @@ try {
     }
     if (["position", "hold"].includes(now.phase) && now.picture) await shoot(now.phase, "session");
     if (now.phase === "move" && now.arrow && now.picture) await shoot("move", "session");
-    if (until.split(",").includes(now.phase)) {
+    // "not_ready" is what the page says before it is connected, "rest" belongs to the result.
+    if (["idle", "position", "hold", "move", "locked"].includes(now.phase)) fromTheStart = true;
+    if (until.split(",").includes(now.phase) && (fromTheStart || now.phase !== "result")) {
       await page.waitForTimeout(400); // transitions
       await shoot(now.phase);
       code = 0;
