@@ -1,0 +1,142 @@
+"""What the training scripts share: the pipeline's way from a picture to a
+network's input, and the pictures there are to learn from.
+
+The crops and pixels are those of package pipeline (detect.go, texture.go), so
+that a network sees in training what it will see at the door.
+"""
+import glob
+import hashlib
+import json
+import os
+import re
+import sys
+
+import cv2
+import numpy as np
+import onnxruntime
+
+cv2.setNumThreads(1)
+HERE = os.path.dirname(os.path.abspath(__file__))
+REFERENCE = os.path.join(HERE, "..", "reference.json")
+
+
+class Network:
+    """A network of a spec, run by onnxruntime on one thread."""
+
+    def __init__(self, spec, folder):
+        path = os.path.join(folder, spec["file"])
+        with open(path, "rb") as f:
+            if hashlib.sha256(f.read()).hexdigest() != spec["sha256"]:
+                sys.exit(f"{path} is not the file that its spec means")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.spec, self.net = spec, onnxruntime.InferenceSession(path, options)
+
+    def run(self, bgr):
+        """bgr fits into the input; it goes to the top left, the rest is black."""
+        i = self.spec["input"]
+        canvas = np.zeros((i["height"], i["width"], 3), np.uint8)
+        canvas[:bgr.shape[0], :bgr.shape[1]] = bgr
+        if i["colour"] == "rgb":
+            canvas = canvas[..., ::-1]
+        x = (canvas.astype(np.float32) - np.float32(i["mean"])) * np.float32(i["scale"])
+        names = [o["name"] for o in self.spec["outputs"]]
+        return self.net.run(names, {i["name"]: np.ascontiguousarray(x.transpose(2, 0, 1)[None])})
+
+
+def reference(folder):
+    """The public networks that serve as teachers: (face, [texture...])."""
+    with open(REFERENCE) as f:
+        d = json.load(f)
+    return Network(d["face"], folder), [Network(s, folder) for s in d["texture"]]
+
+
+def largest_face(net, img):
+    """The largest face of a BGR picture as (score, x, y, w, h), or None."""
+    i, (h, w) = net.spec["input"], img.shape[:2]
+    s = min(i["width"] / w, i["height"] / h)
+    sw, sh = round(w * s), round(h * s)
+    out = net.run(cv2.resize(img, (sw, sh), interpolation=cv2.INTER_AREA if s < 1 else cv2.INTER_LINEAR))
+    found = []
+    for k, stride in enumerate((8, 16, 32)):
+        cls, obj, box = out[k].ravel(), out[3 + k].ravel(), out[6 + k].reshape(-1, 4)
+        score = np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1))
+        for c in np.flatnonzero(score >= net.spec["threshold"]):
+            bw, bh = np.exp(box[c, 2:]) * stride
+            cx, cy = (c % (i["width"] // stride) + box[c, 0]) * stride, (c // (i["width"] // stride) + box[c, 1]) * stride
+            found.append((float(score[c]), *(float(v) for v in ((cx - bw / 2) * w / sw, (cy - bh / 2) * h / sh, bw * w / sw, bh * h / sh))))
+    kept = []
+    for f in sorted(found, reverse=True):
+        if all(iou(f[1:], k[1:]) <= 0.3 for k in kept):
+            kept.append(f)
+    return max(kept, key=lambda f: f[3] * f[4], default=None)
+
+
+def iou(a, b):
+    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return 0 if w <= 0 or h <= 0 else w * h / (a[2] * a[3] + b[2] * b[3] - w * h)
+
+
+def crop(img, box, scale, shape):
+    """The part of a picture that a network sees: the box times scale about the
+    same centre, kept inside the picture."""
+    (x, y, w, h), (ih, iw) = box, img.shape[:2]
+    mx, my = x + w / 2, y + h / 2
+    if shape == "square":
+        w = h = max(w, h)
+    s = min(scale, (iw - 1) / w, (ih - 1) / h)
+    w, h = w * s, h * s
+    x, y = min(max(mx - w / 2, 0), iw - 1 - w), min(max(my - h / 2, 0), ih - 1 - h)
+    return img[int(y):int(y + h) + 1, int(x):int(x + w) + 1]
+
+
+def live_logit(net, img, box):
+    """log(p/(1-p)) of the live class of a texture network."""
+    c, i, o = net.spec["crop"], net.spec["input"], net.spec["outputs"][0]
+    part = crop(img, box, c["scale"], c["shape"])
+    v = net.run(cv2.resize(part, (i["width"], i["height"])))[0].ravel().astype(float)
+    live = o["classes"].index("live")
+    rest = np.delete(v, live)
+    return v[live] - rest.max() - np.log(np.exp(rest - rest.max()).sum())
+
+
+def pictures(data, scenes=None):
+    """Yields (path, source, kind, identity, recording) of what there is; kind is
+    "live" or that of the attack. Of the clips every eighth frame is written to
+    a folder beside the cache first (see frames_of_clips)."""
+    for folder in sorted(glob.glob(os.path.join(data, "replay-train", "*"))):
+        name = os.path.basename(folder)
+        who = "replay-" + re.search(r"client(\d+)", name).group(1)
+        kind = "live"
+        if "__attack__" in name:
+            kind = re.search(r"attack_(print|mobile|highdef)", name).group(1) + "-" + re.search(r"_(photo|video)_", name).group(1)
+        for f in sorted(glob.glob(os.path.join(folder, "*.jpg"))):
+            yield f, "replay", kind, who, name
+    for folder, kind in (("Client", "live"), ("Imposter", "held-print")):
+        for f in sorted(glob.glob(os.path.join(data, "nuaa-train", folder, "*", "*.jpg"))):
+            part = os.path.basename(f).split("_")
+            yield f, "nuaa", kind, "nuaa-" + part[0], folder + "_".join(part[:4])
+    for f in sorted(glob.glob(os.path.join(data, "faces", "*.jpg"))):
+        who = re.sub(r"_\d+\.jpg$", "", os.path.basename(f))
+        yield f, "faces", "live", "faces-" + who, f
+    for folder in ("with_mask", "without_mask"):
+        for f in sorted(glob.glob(os.path.join(data, "masks", folder, "*"))):
+            yield f, "masks", "live", "masks-" + os.path.basename(f), f
+    for scene, kind in (("person", "live"), ("person-limited", "live"), ("print", "simulated-print"), ("tablet", "simulated-tablet")):
+        for f in sorted(glob.glob(os.path.join(scenes or "", scene, "*", "*.jpg"))) if scenes else ():
+            who = os.path.basename(os.path.dirname(f))
+            yield f, "scenes", kind, "scenes-" + who, scene + who
+
+
+def clip_frames(data, every=6):
+    """Yields (name, picture) of every sixth frame of the clips."""
+    for path in sorted(glob.glob(os.path.join(data, "clips", "*.mp4"))):
+        video, n = cv2.VideoCapture(path), 0
+        while True:
+            ok, img = video.read()
+            if not ok:
+                break
+            if n % every == 0:
+                yield f"{os.path.basename(path)}#{n}", img
+            n += 1

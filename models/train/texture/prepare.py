@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Make the samples that the texture network learns from.
+
+    prepare.py --data DIR --reference DIR --scenes DIR --out DIR [--size N] [--jobs 2]
+
+A sample is a crop as the network will see it, what it shows and where it is
+from. Samples are written in shards, in random order;
+each is made by its own seeded generator, so the number of jobs changes nothing.
+"""
+import argparse
+import os
+import pickle
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cv2
+import numpy as np
+
+import common
+import simulate
+from measure import SCALE, SHAPE, SIDE
+
+SEED = 1
+WIDE = (160, 2.0, "square")
+SHARD = 1000
+LIMITS = 800  # pixels of a picture's longer side: larger ones are made smaller first
+
+# How many samples a picture gives: (as it is or by other cameras, as a simulated attack).
+PLAN = {
+    ("replay", "live"): (4, 3), ("replay", "attack"): (1.5, 0),
+    ("nuaa", "live"): (4, 3), ("nuaa", "attack"): (3, 0),
+    ("clips", "live"): (4, 4),
+    ("masks", "live"): (3, 3),
+    ("faces", "live"): (0.8, 0.8),
+    ("scenes", "live"): (1.5, 0.5), ("scenes", "attack"): (2, 0),
+}
+
+
+def bounded(img):
+    s = LIMITS / max(img.shape[:2])
+    return img if s >= 1 else cv2.resize(img, None, fx=s, fy=s, interpolation=cv2.INTER_AREA)
+
+
+def find(face, rows):
+    """Adds the box of the largest face; leaves out pictures without one."""
+    out = []
+    for picture, source, kind, who, recording in rows:
+        img = cv2.imread(picture) if isinstance(picture, str) else picture
+        img = bounded(img)
+        f = common.largest_face(face, img)
+        if f is None or min(f[3], f[4]) < 30:
+            continue
+        ok, b = cv2.imencode(".png", img, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        name = picture if isinstance(picture, str) else recording
+        out.append((os.path.basename(name), source, kind, who, recording, b, f[1:]))
+    return out
+
+
+def make(seed, face, picture, fake, view):
+    name, source, kind, who, recording, data, box = picture
+    rng = np.random.default_rng([SEED, seed])
+    img = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    x, y, w, h = box
+    img, box = zoom(rng, img, box)
+    if fake:
+        img, medium, box = simulate.attack(rng, img, box)
+        kind = "simulated-" + medium
+        f = common.largest_face(face, img)
+        if f is None or common.iou(f[1:], box) < 0.3:
+            return None
+        box = f[1:]
+    else:
+        img = simulate.camera(rng, img, rng.choice([0, 0.5, 1.0], p=[0.4, 0.3, 0.3]))
+    x, y, w, h = box
+    x, y = x + rng.normal(0, 0.03) * w, y + rng.normal(0, 0.03) * h
+    g = np.exp(rng.normal(0, 0.06))
+    x, y, w, h = x - (g - 1) * w / 2, y - (g - 1) * h / 2, w * g, h * g
+    side, scale, shape = view
+    part = cv2.resize(common.crop(img, (x, y, w, h), scale, shape), (side, side))
+    return part, kind, source, who, recording, name
+
+
+def zoom(rng, img, box):
+    """Half of all pictures are made smaller or larger, or lose some of the room
+    about the face, so that neither the face's size nor the blur that comes with
+    it tells anything."""
+    x, y, w, h = box
+    ih, iw = img.shape[:2]
+    if rng.random() < 0.4:  # another distance: part of the picture
+        s = rng.uniform(0.55, 1)
+        cw, ch = max(iw * s, min(iw, 1.25 * w)), max(ih * s, min(ih, 1.25 * h))
+        cx = np.clip(x + w / 2 - cw * rng.uniform(0.35, 0.65), 0, iw - cw)
+        cy = np.clip(y + h / 2 - ch * rng.uniform(0.35, 0.65), 0, ih - ch)
+        img = img[int(cy):int(cy + ch), int(cx):int(cx + cw)]
+        x, y = x - int(cx), y - int(cy)
+    if rng.random() < 0.5:  # another resolution, in both classes alike
+        s = np.exp(rng.uniform(np.log(min(max(0.35, 70 / h), 1)), np.log(1.3)))
+        img = simulate.resize(img, img.shape[1] * s, img.shape[0] * s)
+        x, y, w, h = x * s, y * s, w * s, h * s
+    return img, (x, y, w, h)
+
+
+STATE = {}
+
+
+def start(reference, view):
+    STATE["face"], _ = common.reference(reference)
+    STATE["view"] = view
+
+
+def find_chunk(rows):
+    return find(STATE["face"], rows)
+
+
+def shard(args):
+    path, jobs = args
+    if os.path.exists(path):
+        return path, None
+    rows = [make(seed, STATE["face"], picture, fake, STATE["view"]) for seed, picture, fake in jobs]
+    rows = [r for r in rows if r is not None]
+    tmp = path + ".tmp"
+    with open(tmp, "wb") as f:
+        np.savez(f, x=np.stack([r[0] for r in rows]),
+                 **{k: np.array([r[i] for r in rows]) for i, k in enumerate(("kind", "source", "who", "recording", "name"), 1)})
+    os.rename(tmp, path)
+    return path, len(rows)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--data", required=True)
+    a.add_argument("--reference", required=True)
+    a.add_argument("--scenes")
+    a.add_argument("--out", required=True)
+    a.add_argument("--size", type=float, default=1.0, help="times as many samples")
+    a.add_argument("--wide", action="store_true", help="larger squares, for distil.py to cut from")
+    a.add_argument("--jobs", type=int, default=2)
+    o = a.parse_args()
+    os.makedirs(o.out, exist_ok=True)
+    rows = list(common.pictures(o.data, o.scenes))
+    rows += [(img, "clips", "live", "clips-" + n.split("#")[0], n) for n, img in common.clip_frames(o.data)]
+    with ProcessPoolExecutor(o.jobs, initializer=start, initargs=(o.reference, WIDE if o.wide else (SIDE, SCALE, SHAPE))) as pool:
+        cache = os.path.join(o.out, "faces.pickle")
+        if os.path.exists(cache):
+            with open(cache, "rb") as f:
+                found = pickle.load(f)
+        else:
+            found = [r for chunk in pool.map(find_chunk, [rows[i:i + 200] for i in range(0, len(rows), 200)]) for r in chunk]
+            with open(cache, "wb") as f:
+                pickle.dump(found, f)
+        print(f"{len(found)} of {len(rows)} pictures with a face", flush=True)
+        rng, jobs = np.random.default_rng(SEED), []
+        for p in found:
+            plain, fake = PLAN[p[1], "live" if p[2] == "live" else "attack"]
+            for n, is_fake in ((plain * o.size, False), (fake * o.size, True)):
+                jobs += [(p, is_fake)] * int(n + rng.random())
+        jobs = [(i, *jobs[k]) for i, k in enumerate(rng.permutation(len(jobs)))]
+        shards = [(os.path.join(o.out, f"{i:04d}.npz"), jobs[s:s + SHARD]) for i, s in enumerate(range(0, len(jobs), SHARD))]
+        print(f"{len(jobs)} samples in {len(shards)} shards", flush=True)
+        for path, n in pool.map(shard, shards):
+            print(path, n if n is not None else "was there", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The samples that prepare.py wrote, and what is changed in them on the way."""
+import glob
+import os
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import net
+
+
+class Samples:
+    def __init__(self, folder, without=(), limit=None):
+        parts = [np.load(f) for f in sorted(glob.glob(os.path.join(folder, "*.npz")))[:limit]]
+        if not parts:
+            sys.exit(f"{folder} has no samples: run prepare.py first")
+        keep = [~np.isin(p["source"], without) for p in parts]
+        self.kept = torch.from_numpy(np.flatnonzero(np.concatenate(keep)))  # places among all samples
+        self.x = torch.from_numpy(np.concatenate([p["x"][m] for p, m in zip(parts, keep)]).transpose(0, 3, 1, 2).copy())
+        take = lambda k: np.concatenate([p[k][m] for p, m in zip(parts, keep)])
+        self.kind, self.source, self.who, self.recording = (take(k) for k in ("kind", "source", "who", "recording"))
+        self.live = torch.from_numpy((self.kind == "live").astype(np.float32))
+
+
+def squares(x, index, rng):
+    """A float batch of net.SIDE squares cut from pictures x (uint8, N×3×H×W):
+    anywhere, of any proportions near a face's, mirrored, in other light; some
+    are two pictures in one."""
+    n = len(index)
+    w, h = (low + (1 - low) * torch.rand(n, generator=rng) for low in (0.45, 0.6))
+    cx, cy = ((torch.rand(n, generator=rng) * 2 - 1) * (1 - s) for s in (w, h))
+    mirror = (torch.rand(n, generator=rng) < 0.5).float() * 2 - 1
+    m = torch.zeros(n, 2, 3)
+    m[:, 0, 0], m[:, 0, 2], m[:, 1, 1], m[:, 1, 2] = w * mirror, cx, h, cy
+    out = F.grid_sample(x[index].float(), F.affine_grid(m, (n, 3, net.SIDE, net.SIDE), align_corners=False), padding_mode="reflection", align_corners=False)
+    return light(worn(out, rng), rng)
+
+
+def worn(x, rng):
+    """Some of a batch seen by worse cameras: fewer pixels, noise, hard contrast."""
+    n, side = len(x), x.shape[2]
+    small = int(torch.randint(side // 3, side, (1,), generator=rng))
+    coarse = F.interpolate(F.interpolate(x, size=(small, small), mode="bilinear"), size=(side, side), mode="bilinear")
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, coarse, x)
+    noise = torch.rand(n, 1, 1, 1, generator=rng) * 10 * torch.randn(x.shape, generator=rng)
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, x + noise, x)
+    hard = ((x - 127) * (1 + torch.rand(n, 1, 1, 1, generator=rng)) + 127).clamp(0, 255)
+    return torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, hard, x)
+
+
+def light(x, rng):
+    n = len(x)
+    x = x * (1 + 0.12 * torch.randn(n, 1, 1, 1, generator=rng)) * (1 + 0.05 * torch.randn(n, 3, 1, 1, generator=rng))
+    mean = x.mean((1, 2, 3), keepdim=True)
+    x = (x - mean) * (1 + 0.15 * torch.randn(n, 1, 1, 1, generator=rng)) + mean + 10 * torch.randn(n, 1, 1, 1, generator=rng)
+    return x.clamp(0, 255)
