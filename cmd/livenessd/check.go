@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"livenessd"
 	"livenessd/challenge"
-	"livenessd/pipeline"
 )
 
 // judgement is what check says about one picture.
@@ -68,22 +66,9 @@ func checkCommand(ctx context.Context, env *environment, args []string) (int, er
 
 // judge reads and judges one file. Its errors name the file.
 func judge(p eyes, name string) (*judgement, error) {
-	limits := pipeline.DefaultLimits()
-	file, err := os.Open(name)
+	frame, err := readPicture(name)
 	if err != nil {
 		return nil, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s: %w but a folder", name, livenessd.ErrNoPicture)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, int64(limits.MaxBytes)+1))
-	if err != nil {
-		return nil, err
-	}
-	frame, err := pipeline.DecodePicture(data, limits)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	o, err := p.Analyze(frame, true)
 	if err != nil {

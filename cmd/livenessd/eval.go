@@ -120,10 +120,6 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 		return exitMisused, err
 	}
 	defer list.discard()
-	set, err := models.Load(cfg.Models.Dirs)
-	if err != nil {
-		return exitMisused, fmt.Errorf("[models] %w", err)
-	}
 	p, err := openPipeline(ctx, cfg)
 	if err != nil {
 		return exitMisused, err
@@ -137,7 +133,7 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	if err := list.write(func(w io.Writer) error { return evaluate.WriteScores(w, presentations) }); err != nil {
 		return exitFailed, err
 	}
-	report, err := evaluate.Judge(o.setup(set), presentations)
+	report, err := evaluate.Judge(o.setup(p.set), presentations)
 	if err != nil {
 		return exitMisused, err
 	}

@@ -97,6 +97,9 @@ func readPicture(name string) (livenessd.Frame, error) {
 		return livenessd.Frame{}, err
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return livenessd.Frame{}, fmt.Errorf("%s: %w but a folder", name, livenessd.ErrNoPicture)
+	}
 	data, err := io.ReadAll(io.LimitReader(file, int64(limits.MaxBytes)+1))
 	if err != nil {
 		return livenessd.Frame{}, err

@@ -41,5 +41,5 @@ func newPipeline(cfg CameraConfig, set *models.Set) (eyes, error) {
 	c := pipeline.DefaultConfig()
 	c.Threads = cfg.AnalysisThreads
 	p, err := pipeline.New(c, set)
-	return eyes{p}, err
+	return eyes{p, set}, err
 }

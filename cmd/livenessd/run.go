@@ -19,6 +19,7 @@ import (
 	"livenessd/api"
 	"livenessd/capture"
 	"livenessd/challenge"
+	"livenessd/models"
 	"livenessd/pipeline"
 	"livenessd/store"
 	"livenessd/ui"
@@ -158,8 +159,12 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	return err
 }
 
-// eyes is the pipeline as the terminal's loop wants it.
-type eyes struct{ *pipeline.Pipeline }
+// eyes is the pipeline as the terminal's loop wants it, and the networks that
+// it sees with.
+type eyes struct {
+	*pipeline.Pipeline
+	set *models.Set
+}
 
 func (e eyes) Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error) {
 	return e.AnalyzeWith(f, pipeline.Need{Texture: texture})
