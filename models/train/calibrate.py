@@ -16,119 +16,33 @@ Every source counts the same, in it live people and attacks count the same, and
 among the attacks every kind counts the same.
 """
 import argparse
-import glob
-import hashlib
 import json
 import os
 import pickle
 import re
-import sys
 
 import cv2
 import numpy as np
-import onnxruntime
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SET = os.path.join(HERE, "..", "reference.json")
+import common
+
+SOURCES = ("replay", "nuaa")  # those that have attacks
 SEED, FOLDS, L2, EVEN = 1, 5, 1e-3, 1.0
 
 
-# ---- the pipeline's way from a picture to logits ----------------------------
-
-class Network:
-    def __init__(self, spec, folder):
-        path = os.path.join(folder, spec["file"])
-        with open(path, "rb") as f:
-            if hashlib.sha256(f.read()).hexdigest() != spec["sha256"]:
-                sys.exit(f"{path} is not the file that reference.json means")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.spec, self.net = spec, onnxruntime.InferenceSession(path, options)
-
-    def run(self, bgr):
-        """bgr fits into the input; it goes to the top left, the rest is black."""
-        i = self.spec["input"]
-        canvas = np.zeros((i["height"], i["width"], 3), np.uint8)
-        canvas[:bgr.shape[0], :bgr.shape[1]] = bgr
-        if i["colour"] == "rgb":
-            canvas = canvas[..., ::-1]
-        x = (canvas.astype(np.float32) - np.float32(i["mean"])) * np.float32(i["scale"])
-        names = [o["name"] for o in self.spec["outputs"]]
-        return self.net.run(names, {i["name"]: np.ascontiguousarray(x.transpose(2, 0, 1)[None])})
-
-
-def largest_face(net, img):
-    """The largest face as (score, x, y, w, h), or None."""
-    i, (h, w) = net.spec["input"], img.shape[:2]
-    s = min(i["width"] / w, i["height"] / h)
-    sw, sh = round(w * s), round(h * s)
-    out = net.run(cv2.resize(img, (sw, sh), interpolation=cv2.INTER_AREA if s < 1 else cv2.INTER_LINEAR))
-    found = []
-    for k, stride in enumerate((8, 16, 32)):
-        cls, obj, box = out[k].ravel(), out[3 + k].ravel(), out[6 + k].reshape(-1, 4)
-        score = np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1))
-        for c in np.flatnonzero(score >= net.spec["threshold"]):
-            bw, bh = np.exp(box[c, 2:]) * stride
-            cx, cy = (c % (i["width"] // stride) + box[c, 0]) * stride, (c // (i["width"] // stride) + box[c, 1]) * stride
-            found.append((float(score[c]), *(float(v) for v in ((cx - bw / 2) * w / sw, (cy - bh / 2) * h / sh, bw * w / sw, bh * h / sh))))
-    kept = []
-    for f in sorted(found, reverse=True):
-        if all(iou(f[1:], k[1:]) <= 0.3 for k in kept):
-            kept.append(f)
-    return max(kept, key=lambda f: f[3] * f[4], default=None)
-
-
-def iou(a, b):
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return 0 if w <= 0 or h <= 0 else w * h / (a[2] * a[3] + b[2] * b[3] - w * h)
-
-
-def live_logit(net, img, box):
-    (x, y, w, h), c, (ih, iw) = box, net.spec["crop"], img.shape[:2]
-    mx, my = x + w / 2, y + h / 2
-    if c["shape"] == "square":
-        w = h = max(w, h)
-    s = min(c["scale"], (iw - 1) / w, (ih - 1) / h)
-    w, h = w * s, h * s
-    x, y = min(max(mx - w / 2, 0), iw - 1 - w), min(max(my - h / 2, 0), ih - 1 - h)
-    part = img[int(y):int(y + h) + 1, int(x):int(x + w) + 1]
-    i, o = net.spec["input"], net.spec["outputs"][0]
-    v = net.run(cv2.resize(part, (i["width"], i["height"])))[0].ravel().astype(float)
-    live = o["classes"].index("live")
-    rest = np.delete(v, live)
-    return v[live] - rest.max() - np.log(np.exp(rest - rest.max()).sum())
-
-
-# ---- the data ---------------------------------------------------------------
-
-def pictures(data):
-    """Yields (path, source, kind, identity, recording); kind "live" or the attack's."""
-    for folder in sorted(glob.glob(os.path.join(data, "replay-train", "*"))):
-        name = os.path.basename(folder)
-        who = "replay-" + re.search(r"client(\d+)", name).group(1)
-        kind = "live"
-        if "__attack__" in name:
-            kind = re.search(r"attack_(print|mobile|highdef)", name).group(1) + "-" + re.search(r"_(photo|video)_", name).group(1)
-        for f in sorted(glob.glob(os.path.join(folder, "*.jpg"))):
-            yield f, "replay", kind, who, name
-    for folder, kind in (("Client", "live"), ("Imposter", "held-print")):
-        for f in sorted(glob.glob(os.path.join(data, "nuaa-train", folder, "*", "*.jpg"))):
-            part = os.path.basename(f).split("_")
-            yield f, "nuaa", kind, "nuaa-" + part[0], folder + "_".join(part[:4])
-
-
 def score_all(desc, weights, data):
-    face = Network(desc["face"], weights)
-    texture = [Network(s, weights) for s in desc["texture"]]
+    face = common.Network(desc["face"], weights)
+    texture = [common.Network(s, weights) for s in desc["texture"]]
     rows, missed = [], 0
-    for path, *labels in pictures(data):
+    for path, *labels in common.pictures(data):
+        if labels[0] not in SOURCES:
+            continue
         img = cv2.imread(path)
-        f = largest_face(face, img)
+        f = common.largest_face(face, img)
         if f is None:
             missed += 1
             continue
-        rows.append((os.path.relpath(path, data), *labels, [live_logit(n, img, f[1:]) for n in texture]))
+        rows.append((os.path.relpath(path, data), *labels, [common.live_logit(n, img, f[1:]) for n in texture]))
     print(f"{len(rows)} pictures scored, {missed} without a face")
     return rows
 
@@ -265,8 +179,7 @@ def main():
     p.add_argument("--attack-weight", type=float, default=1.0, help="how much an attack that passes weighs against a person turned away")
     p.add_argument("--write", action="store_true", help="write the fusion into reference.json")
     a = p.parse_args()
-    cv2.setNumThreads(1)
-    with open(SET) as f:
+    with open(common.REFERENCE) as f:
         desc = json.load(f)
     if a.cache and os.path.exists(a.cache):
         with open(a.cache, "rb") as f:
@@ -299,7 +212,7 @@ def write(desc):
     text = json.dumps(desc, indent=2)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r",\s+", ", ", m.group(1)) + "]", text)
     text = re.sub(r"\{\s+([^{}]*?)\s+\}", lambda m: "{" + re.sub(r",\n\s+", ", ", m.group(1)) + "}" if len(m.group(1)) < 170 else m.group(0), text)
-    with open(SET, "w") as f:
+    with open(common.REFERENCE, "w") as f:
         f.write(text + "\n")
 
 

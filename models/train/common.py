@@ -103,8 +103,7 @@ def live_logit(net, img, box):
 
 def pictures(data, scenes=None):
     """Yields (path, source, kind, identity, recording) of what there is; kind is
-    "live" or that of the attack. Of the clips every eighth frame is written to
-    a folder beside the cache first (see frames_of_clips)."""
+    "live" or that of the attack. Films are clip_frames'."""
     for folder in sorted(glob.glob(os.path.join(data, "replay-train", "*"))):
         name = os.path.basename(folder)
         who = "replay-" + re.search(r"client(\d+)", name).group(1)
