@@ -94,7 +94,7 @@ func dispatch(ctx context.Context, args []string, out, errOut io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "livenessd judges whether the person in front of a door or kiosk is really there.\n\nUsage: livenessd COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %-18s %s\n", c.name, c.args, c.short)
+		fmt.Fprintf(w, "  %-8s %-24s %s\n", c.name, c.args, c.short)
 	}
 	fmt.Fprintf(w, `
 Configuration: defaults, then the file (-config, else %s where it
