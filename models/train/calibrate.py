@@ -31,18 +31,18 @@ SEED, FOLDS, L2, EVEN = 1, 5, 1e-3, 1.0
 
 
 def score_all(desc, weights, data):
-    face = common.Network(desc["face"], weights)
+    face = common.Finder(desc["face"], weights)
     texture = [common.Network(s, weights) for s in desc["texture"]]
     rows, missed = [], 0
     for path, *labels in common.pictures(data):
         if labels[0] not in SOURCES:
             continue
         img = cv2.imread(path)
-        f = common.largest_face(face, img)
-        if f is None:
+        box = face.box(img)
+        if box is None:
             missed += 1
             continue
-        rows.append((os.path.relpath(path, data), *labels, [common.live_logit(n, img, f[1:]) for n in texture]))
+        rows.append((os.path.relpath(path, data), *labels, [common.live_logit(n, img, box) for n in texture]))
     print(f"{len(rows)} pictures scored, {missed} without a face")
     return rows
 

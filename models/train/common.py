@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
+import detector
+
 cv2.setNumThreads(1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 REFERENCE = os.path.join(HERE, "..", "reference.json")
@@ -24,10 +26,7 @@ class Network:
     """A network of a spec, run by onnxruntime on one thread."""
 
     def __init__(self, spec, folder):
-        path = os.path.join(folder, spec["file"])
-        with open(path, "rb") as f:
-            if hashlib.sha256(f.read()).hexdigest() != spec["sha256"]:
-                sys.exit(f"{path} is not the file that its spec means")
+        path = checked(spec, folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.spec, self.net = spec, onnxruntime.InferenceSession(path, options)
@@ -45,37 +44,32 @@ class Network:
 
 
 def reference(folder):
-    """The public networks that serve as teachers: (face, [texture...])."""
+    """The public networks that serve as teachers: a Finder of faces, [texture...]."""
     with open(REFERENCE) as f:
         d = json.load(f)
-    return Network(d["face"], folder), [Network(s, folder) for s in d["texture"]]
+    return Finder(d["face"], folder), [Network(s, folder) for s in d["texture"]]
 
 
-def largest_face(net, img):
-    """The largest face of a BGR picture as (score, x, y, w, h), or None."""
-    i, (h, w) = net.spec["input"], img.shape[:2]
-    s = min(i["width"] / w, i["height"] / h)
-    sw, sh = round(w * s), round(h * s)
-    out = net.run(cv2.resize(img, (sw, sh), interpolation=cv2.INTER_AREA if s < 1 else cv2.INTER_LINEAR))
-    found = []
-    for k, stride in enumerate((8, 16, 32)):
-        cls, obj, box = out[k].ravel(), out[3 + k].ravel(), out[6 + k].reshape(-1, 4)
-        score = np.sqrt(np.clip(cls, 0, 1) * np.clip(obj, 0, 1))
-        for c in np.flatnonzero(score >= net.spec["threshold"]):
-            bw, bh = np.exp(box[c, 2:]) * stride
-            cx, cy = (c % (i["width"] // stride) + box[c, 0]) * stride, (c // (i["width"] // stride) + box[c, 1]) * stride
-            found.append((float(score[c]), *(float(v) for v in ((cx - bw / 2) * w / sw, (cy - bh / 2) * h / sh, bw * w / sw, bh * h / sh))))
-    kept = []
-    for f in sorted(found, reverse=True):
-        if all(iou(f[1:], k[1:]) <= 0.3 for k in kept):
-            kept.append(f)
-    return max(kept, key=lambda f: f[3] * f[4], default=None)
+class Finder:
+    """A network that finds faces, with its spec's threshold."""
+
+    def __init__(self, spec, folder):
+        path = checked(spec, folder)
+        self.threshold, self.net = spec["threshold"], detector.Detector(path)
+
+    def box(self, img):
+        """The largest face's x, y, w, h, or None."""
+        face = self.net.largest(img, self.threshold)
+        return None if face is None else tuple(float(v) for v in face[1:5])
 
 
-def iou(a, b):
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return 0 if w <= 0 or h <= 0 else w * h / (a[2] * a[3] + b[2] * b[3] - w * h)
+def checked(spec, folder):
+    """The path of a spec's file, whose bytes are those that it means."""
+    path = os.path.join(folder, spec["file"])
+    with open(path, "rb") as f:
+        if hashlib.sha256(f.read()).hexdigest() != spec["sha256"]:
+            sys.exit(f"{path} is not the file that its spec means")
+    return path
 
 
 def crop(img, box, scale, shape):

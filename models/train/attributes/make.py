@@ -12,16 +12,19 @@ import argparse
 import glob
 import os
 import pickle
+import sys
 import time
 
 import cv2
 import numpy as np
 import torch
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import faces
 import net
 import report
 import samples
+from detector import Detector
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SEED, COUNT, EPOCHS, FOLD_EPOCHS = 1, 30000, 14, 8
@@ -47,7 +50,7 @@ def kept(work, name, make):
 def gather(a):
     """All samples, from pictures, clips and scenes."""
     rows = samples.read_labels(os.path.join(HERE, "labels.csv"))
-    detector = faces.Detector(a.detector)
+    detector = Detector(a.detector)
     out, missed = [], {}
 
     def add(name, source, who, img):

@@ -19,7 +19,7 @@ SMALLEST = 9  # pixels: a smaller face is neither face nor background
 VISIBLE = 0.6  # share of a face's box inside the canvas below which the same holds
 NEAR = 0.75  # a face's share of the picture's height from which it is a portrait
 SHARES = {"replay-live": 0.16, "replay-attack": 0.13, "nuaa-live": 0.11, "nuaa-attack": 0.06,
-          "faces": 0.18, "masks": 0.18, "clips": 0.10, "scenes": 0.08}
+          "faces": 0.22, "masks": 0.24, "clips": 0.10, "scenes": 0.08}
 
 
 class Composer:

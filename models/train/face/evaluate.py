@@ -14,10 +14,12 @@ other thresholds would give.
 import argparse
 import itertools
 import pathlib
+import sys
 from collections import defaultdict
 
 import numpy as np
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import sources
 from detector import Detector, overlap
 from label import HINT, TEACHER

@@ -12,12 +12,14 @@ import argparse
 import copy
 import multiprocessing
 import pathlib
+import sys
 import time
 
 import cv2
 import numpy as np
 import torch
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import label
 import sources
 import targets

@@ -81,3 +81,8 @@ class Detector:
             landmarks = np.average(points[agreed], axis=0, weights=scores[agreed])
             faces.append(np.concatenate([[score], box / [sx, sy, sx, sy], (landmarks / [sx, sy]).ravel()]))
         return np.array(faces).reshape(-1, 15)
+
+    def largest(self, picture, threshold):
+        """The largest face of detect, or None."""
+        faces = self.detect(picture, threshold)
+        return max(faces, key=lambda f: f[3] * f[4], default=None)
