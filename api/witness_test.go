@@ -14,9 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
-var update = flag.Bool("update", false, "write testdata/native/*.golden anew")
+var update = flag.Bool("update", false, "write testdata/*/*.golden anew")
 
 // call is one request of a test.
 type call struct {
@@ -158,6 +159,8 @@ func transcript(c call, a answer) string {
 	}
 	if len(c.body) > 1000 {
 		fmt.Fprintf(&b, "> (%d bytes)\n", len(c.body))
+	} else if strings.ContainsFunc(c.body, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		fmt.Fprintf(&b, "> %q\n", c.body)
 	} else if c.body != "" {
 		fmt.Fprintf(&b, "> %s\n", c.body)
 	}
@@ -173,8 +176,16 @@ func transcript(c call, a answer) string {
 
 func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", "native", name+".golden")
+	compareGoldenIn(t, "native", name, got)
+}
+
+func compareGoldenIn(t *testing.T, folder, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", folder, name+".golden")
 	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"livenessd"
+)
+
+// dialects are all that are spoken, a file each.
+var dialects = []*dialect{verihubs}
+
+// DialectPaths lists the paths that belong to the dialects of other services.
+func DialectPaths() []string {
+	var paths []string
+	for _, d := range dialects {
+		paths = append(paths, d.paths...)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// withDialects serves the dialects beside own. Their requests carry
+// credentials of their own, so where they come from and by which name the
+// machine was addressed does not matter.
+func (s *server) withDialects(own http.Handler) http.Handler {
+	m := http.NewServeMux()
+	for _, d := range dialects {
+		h := s.speak(d)
+		for _, p := range d.paths {
+			m.Handle(http.MethodPost+" "+p, h)
+			m.Handle(http.MethodOptions+" "+p, h)
+			m.Handle(p, s.only(http.MethodPost))
+		}
+	}
+	m.Handle("/", own)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !clean(r.URL.Path) { // see mux
+			own.ServeHTTP(w, r)
+			return
+		}
+		m.ServeHTTP(w, r)
+	})
+}
+
+// checkOrigins names the first origin that no browser would send.
+func checkOrigins(origins []string) error {
+	for _, o := range origins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != o {
+			return fmt.Errorf("origins: %q is not a scheme, a host and perhaps a port, as in https://desk.example: %w", o, livenessd.ErrInvalid)
+		}
+	}
+	return nil
+}
