@@ -93,6 +93,7 @@ deps:
 test-deps: deps
 	$(call install,$(TEST_PACKAGES),if command -v node >/dev/null; then missing=$${missing// nodejs/}; fi; if command -v npm >/dev/null; then missing=$${missing// npm/}; fi;)
 	@[ ui/e2e/node_modules/.package-lock.json -nt ui/e2e/package-lock.json ] || { echo "Installing playwright-core from npm"; cd ui/e2e && npm ci --no-audit --no-fund --loglevel=error; }
+	@[ api/e2e/node_modules/.package-lock.json -nt api/e2e/package-lock.json ] || { echo "Installing @glair/vision from npm"; cd api/e2e && npm ci --no-audit --no-fund --loglevel=error; }
 
 clean:
-	rm -rf bin tmp ui/e2e/node_modules
+	rm -rf bin tmp ui/e2e/node_modules api/e2e/node_modules

@@ -259,12 +259,7 @@ func (s *server) mux(routes []route) http.Handler {
 		slices.Sort(methods)
 		m.Handle(p, s.only(strings.Join(methods, ", ")))
 	}
-	notFound := s.handler(func(http.ResponseWriter, *http.Request) error {
-		return &refusal{
-			status: http.StatusNotFound, code: "not_found",
-			message: "there is nothing at this path; GET /openapi.json lists what there is",
-		}
-	})
+	notFound := s.nothing()
 	m.Handle("/", notFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The standard mux redirects an unclean path with a page of HTML. No
@@ -274,6 +269,16 @@ func (s *server) mux(routes []route) http.Handler {
 			return
 		}
 		m.ServeHTTP(w, r)
+	})
+}
+
+// nothing answers for a path that is none.
+func (s *server) nothing() http.Handler {
+	return s.handler(func(http.ResponseWriter, *http.Request) error {
+		return &refusal{
+			status: http.StatusNotFound, code: "not_found",
+			message: "there is nothing at this path; GET /openapi.json lists what there is",
+		}
 	})
 }
 

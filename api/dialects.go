@@ -10,11 +10,16 @@ import (
 )
 
 // dialects are all that are spoken, a file each.
-var dialects = []*dialect{verihubs}
+var dialects = []*dialect{glair, verihubs}
 
-// DialectPaths lists the paths that belong to the dialects of other services.
+// strangePaths are those below which the services have more than is spoken
+// here. Their clients are told so, and not that they may not ask.
+var strangePaths = []string{"/api/", "/extension/", "/face/"}
+
+// DialectPaths lists the paths that belong to the dialects of other services,
+// as net/http patterns: one that ends in a slash has all below it.
 func DialectPaths() []string {
-	var paths []string
+	paths := slices.Clone(strangePaths)
 	for _, d := range dialects {
 		paths = append(paths, d.paths...)
 	}
@@ -34,6 +39,9 @@ func (s *server) withDialects(own http.Handler) http.Handler {
 			m.Handle(http.MethodOptions+" "+p, h)
 			m.Handle(p, s.only(http.MethodPost))
 		}
+	}
+	for _, p := range strangePaths {
+		m.Handle(p, s.nothing())
 	}
 	m.Handle("/", own)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
