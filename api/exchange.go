@@ -27,6 +27,9 @@ type dialect struct {
 	respond func(x *exchange) (reply, error)
 	// refuse says an error in the dialect's words.
 	refuse func(x *exchange, why trouble) reply
+	// challenge is the WWW-Authenticate header of a 401, which may depend on
+	// whether credentials were shown at all; it may be nil.
+	challenge func(shown bool) string
 	// head adds headers that go with every answer; it may be nil.
 	head func(x *exchange, h http.Header)
 	// allow lists the request headers that pages of other origins may send.
@@ -49,6 +52,9 @@ type exchange struct {
 	job  livenessd.Job
 	room holding
 	why  error // why it was refused, for the log
+
+	shown bool   // credentials were shown, good or not
+	echo  string // the caller's own name for the call, to be sent back
 }
 
 // clientGone is what the book says of a caller that did not wait for its
@@ -96,7 +102,7 @@ func (x *exchange) answer() (a reply) {
 // admit asks whether the caller may ask.
 func (x *exchange) admit() error {
 	p, ok := x.d.prove(x.r)
-	if !ok {
+	if x.shown = ok; !ok {
 		return fmt.Errorf("%w: the request shows no credentials", livenessd.ErrUnauthorized)
 	}
 	name, err := x.Access.Admit(x.r.Context(), x.d.name, p)
@@ -108,6 +114,12 @@ func (x *exchange) admit() error {
 	}
 	x.job.Credential = name
 	return nil
+}
+
+// named takes the caller's own name for the call: it is sent back as it came,
+// and booked as far as the book has room.
+func (x *exchange) named(name string) {
+	x.echo, x.job.Reference = name, shortened(name, maxReference)
 }
 
 // body returns the body of the request, at most limit bytes.
@@ -190,6 +202,9 @@ func (x *exchange) send(a reply) {
 	h := x.w.Header()
 	if x.d.head != nil {
 		x.d.head(x, h)
+	}
+	if x.d.challenge != nil && a.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", x.d.challenge(x.shown))
 	}
 	x.retryAfter(h)
 	if b != nil {
@@ -314,6 +329,11 @@ const retryAnalysis = time.Second
 func basicProof(r *http.Request) (Proof, bool) {
 	user, secret, ok := r.BasicAuth()
 	return Proof{Scheme: SchemeBasic, User: []byte(user), Secret: []byte(secret)}, ok
+}
+
+// basicRealm challenges for RFC 7617's scheme.
+func basicRealm(realm string) func(bool) string {
+	return func(bool) string { return `Basic realm="` + realm + `"` }
 }
 
 // shortened is s fit for the book: printable, at most n characters.

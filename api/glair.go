@@ -20,6 +20,8 @@ var glair = &dialect{
 	refuse:  glairRefuse,
 	head:    glairHead,
 	allow:   "Authorization, x-api-key, x-request-id, Content-Type",
+
+	challenge: basicRealm("GLAIR Vision"),
 }
 
 const (

@@ -151,6 +151,9 @@ func scaled(s *livenessd.Score, boundary float64) float64 {
 	return max(roundedDown(v), boundary)
 }
 
+// tenth is a coordinate as precise as a detector is.
+func tenth(v float64) float64 { return math.Round(v*10) / 10 }
+
 // mean returns the mean of vs, 0 of none.
 func mean(vs []float64) float64 {
 	sum := 0.0
