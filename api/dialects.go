@@ -10,7 +10,7 @@ import (
 )
 
 // dialects are all that are spoken, a file each.
-var dialects = []*dialect{trustmatic, glair, verihubs}
+var dialects = []*dialect{bioid, trustmatic, glair, verihubs}
 
 // strangePaths are those below which the services have more than is spoken
 // here. Their clients are told so, and not that they may not ask.
