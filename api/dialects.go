@@ -10,7 +10,7 @@ import (
 )
 
 // dialects are all that are spoken, a file each.
-var dialects = []*dialect{bioid, trustmatic, glair, verihubs}
+var dialects = []*dialect{bioid, bws3, trustmatic, glair, verihubs}
 
 // strangePaths are those below which the services have more than is spoken
 // here. Their clients are told so, and not that they may not ask.
@@ -19,7 +19,7 @@ var strangePaths = []string{"/api/", "/extension/", "/face/"}
 // DialectPaths lists the paths that belong to the dialects of other services,
 // as net/http patterns: one that ends in a slash has all below it.
 func DialectPaths() []string {
-	paths := slices.Clone(strangePaths)
+	paths := append(slices.Clone(strangePaths), "/livez")
 	for _, d := range dialects {
 		paths = append(paths, d.paths...)
 	}
@@ -43,6 +43,18 @@ func (s *server) withDialects(own http.Handler) http.Handler {
 	for _, p := range strangePaths {
 		m.Handle(p, s.nothing())
 	}
+	m.Handle("GET /livez", s.bws3Health(func() bool { return true }))
+	m.Handle("/livez", s.only("GET, HEAD"))
+	// /readyz is ours too. Whoever may not have our answer, with its reasons,
+	// hears the vendor's.
+	ready := s.bws3Health(func() bool { return len(s.Ready()) == 0 })
+	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if s.guard.check(r) != nil {
+			ready.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
 	m.Handle("/", own)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !clean(r.URL.Path) { // see mux
