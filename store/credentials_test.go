@@ -191,7 +191,7 @@ func TestOlderSchema(t *testing.T) {
 		if len(got) != 2 || got[0].Seq != 1 || got[1].Seq != 3 || !got[1].HasPicture || s.LastEvent() != 3 {
 			t.Fatalf("got %+v, last event %d", got, s.LastEvent())
 		}
-		if err := errors.Join(s.PutJob(job(noon)), s.Close()); err != nil {
+		if err := errors.Join(s.PutJobs(job(noon)), s.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -54,7 +54,7 @@ func makeSample(t testing.TB, results int) sample {
 		}
 		if i%3 == 0 {
 			j := job(noon)
-			if err := s.PutJob(j); err != nil {
+			if err := s.PutJobs(j); err != nil {
 				t.Fatal(err)
 			}
 			a.jobs[j.ID] = j

@@ -9,32 +9,41 @@ import (
 	"livenessd"
 )
 
-// PutJob stores the record of one call of the API; its Seq is given here. It
-// is on the disk when the error is nil, and calls at the same time share one
-// sync of the disk. The error wraps livenessd.ErrInvalid when the id is not a
-// UUID of version 7 or is stored already, the dialect is none, the time is
-// missing, the outcome is no outcome or a text is longer than
-// livenessd.MaxJobText.
-func (s *Store) PutJob(j livenessd.Job) error {
-	id, err := checkJob(&j)
-	if err != nil {
-		return err
+// PutJobs stores records of calls of the API, in this order and in one commit;
+// their Seq is given here. They are on the disk when the error is nil. The
+// error wraps livenessd.ErrInvalid, and none is stored, when an id is not a
+// UUID of version 7 or is stored already, a dialect is none, a time is missing,
+// an outcome is no outcome or a text is longer than livenessd.MaxJobText.
+func (s *Store) PutJobs(jobs ...livenessd.Job) error {
+	ids := make([][16]byte, len(jobs))
+	for i := range jobs {
+		var err error
+		if ids[i], err = checkJob(&jobs[i]); err != nil {
+			return err
+		}
 	}
 	return s.share(func(tx *bbolt.Tx, c *counters) (refused, failed error) {
-		old, err := lookup(tx, bucketJobIDs, id[:])
-		if err != nil {
-			return nil, err
+		for i, id := range ids {
+			old, err := lookup(tx, bucketJobIDs, id[:])
+			if err != nil {
+				return nil, err
+			}
+			if old != 0 || slices.Contains(ids[:i], id) {
+				return fmt.Errorf("store: the job %s is stored already: %w", jobs[i].ID, livenessd.ErrInvalid), nil
+			}
 		}
-		if old != 0 {
-			return fmt.Errorf("store: the job %s is stored already: %w", j.ID, livenessd.ErrInvalid), nil
+		for i, j := range jobs {
+			c.Job++
+			c.Jobs++
+			j.Seq = c.Job
+			if err := putJSON(tx, bucketJobs, number(j.Seq), j); err != nil {
+				return nil, err
+			}
+			if err := putData(tx, bucketJobIDs, ids[i][:], number(j.Seq)); err != nil {
+				return nil, err
+			}
 		}
-		j.Seq = c.Job + 1
-		if err := putJSON(tx, bucketJobs, number(j.Seq), j); err != nil {
-			return nil, err
-		}
-		c.Job++
-		c.Jobs++
-		return nil, putData(tx, bucketJobIDs, id[:], number(j.Seq))
+		return nil, nil
 	})
 }
 

@@ -25,7 +25,7 @@ func TestJobs(t *testing.T) {
 	var want []livenessd.Job
 	for i := range 5 {
 		j := job(noon)
-		if err := s.PutJob(j); err != nil {
+		if err := s.PutJobs(j); err != nil {
 			t.Fatal(err)
 		}
 		j.Seq = uint64(i + 1)
@@ -61,7 +61,7 @@ func TestJobs(t *testing.T) {
 func TestJobRefusals(t *testing.T) {
 	s := open(t, storePath(t), options())
 	stored := job(noon)
-	if err := s.PutJob(stored); err != nil {
+	if err := s.PutJobs(stored); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*livenessd.Job){
@@ -75,8 +75,14 @@ func TestJobRefusals(t *testing.T) {
 	} {
 		j := job(noon)
 		change(&j)
-		if err := s.PutJob(j); !errors.Is(err, livenessd.ErrInvalid) {
+		if err := s.PutJobs(j); !errors.Is(err, livenessd.ErrInvalid) {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	fine := job(noon)
+	for _, js := range [][]livenessd.Job{{fine, fine}, {fine, stored}, {fine, {}}} {
+		if err := s.PutJobs(js...); !errors.Is(err, livenessd.ErrInvalid) {
+			t.Errorf("got %v", err)
 		}
 	}
 	if st, err := s.Stats(); err != nil || st.Jobs != 1 {
@@ -94,7 +100,7 @@ func TestSharedCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	twice := job(noon)
-	if err := s.PutJob(twice); err != nil {
+	if err := s.PutJobs(twice); err != nil {
 		t.Fatal(err)
 	}
 	const callers, each = 16, 10
@@ -112,10 +118,10 @@ func TestSharedCommits(t *testing.T) {
 				} else if !errors.Is(err, livenessd.ErrQuota) {
 					t.Error(err)
 				}
-				if err := s.PutJob(twice); !errors.Is(err, livenessd.ErrInvalid) {
+				if err := s.PutJobs(twice); !errors.Is(err, livenessd.ErrInvalid) {
 					t.Errorf("stored twice: %v", err)
 				}
-				if err := s.PutJob(job(noon)); err != nil {
+				if err := s.PutJobs(job(noon)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -153,7 +159,7 @@ func TestPruneJobs(t *testing.T) {
 		if i >= 15 {
 			at = noon.Add(time.Minute)
 		}
-		if err := s.PutJob(job(at)); err != nil {
+		if err := s.PutJobs(job(at)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,7 +186,7 @@ func BenchmarkPutJob(b *testing.B) {
 			for range callers {
 				group.Go(func() {
 					for range work {
-						if err := s.PutJob(job(noon)); err != nil {
+						if err := s.PutJobs(job(noon)); err != nil {
 							b.Error(err)
 						}
 					}

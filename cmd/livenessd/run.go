@@ -110,9 +110,10 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	if err != nil {
 		return fmt.Errorf("store.path: the credentials cannot be read: %w", err)
 	}
+	calls := newBook(results.PutJobs, log)
 	deps := api.Deps{
 		Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready,
-		Access: who, Jobs: results, Judge: newJudge(ctx, eyes, newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)),
+		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)),
 	}
 	servers, err := listen(ctx, cfg, term.metrics.registry, deps, page.Handler(), log)
 	if err != nil {
@@ -131,6 +132,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		group.Go(func() error { return s.serve(ctx) })
 	}
 	group.Go(func() error { return page.Run(ctx) })
+	group.Go(func() error { return calls.run(ctx) })
 	group.Go(func() error { return term.run(ctx) })
 	group.Go(func() error {
 		if h, ok := cam.frames.(*handover); ok {
