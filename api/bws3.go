@@ -237,7 +237,7 @@ func bws3Disobeyed(j *judgement, tags []string) bool {
 	if len(tags) == 0 || !judged || bws3Followed(j.Heading, tags) {
 		return false
 	}
-	if j.Heading == 0 {
+	if j.Heading == 0 || j.Motion == nil {
 		j.add(livenessd.Retry, livenessd.NoMovement)
 	} else {
 		j.add(livenessd.NotLive, livenessd.WrongMovement)

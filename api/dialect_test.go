@@ -141,6 +141,8 @@ func scene(name string) (Shown, bool) {
 		} else {
 			flaw(livenessd.LuminanceMean, 12, livenessd.TooDark)
 		}
+	case "cut-off":
+		s.Texture, s.Faces[0].Landmarks[livenessd.RightEye].X = nil, -3
 	case "no-score":
 		s.Texture = nil
 	case "not-a-number":

@@ -92,9 +92,21 @@ func against(o *livenessd.Observation, tolerated []livenessd.Reason) []livenessd
 	}
 	rs := slices.DeleteFunc(o.Reasons(), func(r livenessd.Reason) bool { return slices.Contains(tolerated, r) })
 	if len(rs) == 0 && o.Texture == nil {
+		if cutOff(o) {
+			return []livenessd.Reason{livenessd.Cropped}
+		}
 		return []livenessd.Reason{livenessd.TooFewFrames}
 	}
 	return rs
+}
+
+// cutOff tells whether an eye, the nose or the mouth lies outside the picture.
+// A detector may squeeze the box of such a face into the picture, so that the
+// measures of its margins see nothing.
+func cutOff(o *livenessd.Observation) bool {
+	return slices.ContainsFunc(o.Faces[0].Landmarks[:], func(p livenessd.Point) bool {
+		return p.X < 0 || p.Y < 0 || p.X >= float64(o.Width) || p.Y >= float64(o.Height)
+	})
 }
 
 // sound tells whether a score is one. What is none is a fault of a network and

@@ -37,6 +37,7 @@ var trustmaticCases = []dialectCase{
 	{trustmaticShow("face-too-close", "too-near"), 200, "FACE_TOO_CLOSE", livenessd.Retry},
 	{trustmaticShow("face-close-to-border", "near-border"), 200, "FACE_CLOSE_TO_BORDER", livenessd.Retry},
 	{trustmaticShow("face-cropped", "cropped"), 200, "FACE_CROPPED", livenessd.Retry},
+	{trustmaticShow("face-cut-off", "cut-off"), 200, "FACE_CROPPED", livenessd.Retry},
 	{trustmaticShow("face-is-occluded-sunglasses", "sunglasses"), 200, "FACE_IS_OCCLUDED", livenessd.Retry},
 	{trustmaticShow("face-is-occluded", "occluded"), 200, "FACE_IS_OCCLUDED", livenessd.Retry},
 	{trustmaticShow("face-is-occluded-refused", "occluded-refused"), 200, "FACE_IS_OCCLUDED", livenessd.Retry},
