@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,7 +23,7 @@ import (
 	"livenessd"
 )
 
-// The running daemon has the store to itself, so `livenessd key` asks it over a
+// The running daemon has the store to itself, so `livenessd key` and `jobs` ask it over a
 // socket beside the store: HTTP with JSON, for root and the daemon's own user
 // alone. It is not the API: a program that may only call the loopback address
 // cannot make itself a credential.
@@ -35,13 +36,14 @@ func controlPath(store string) string { return store + ".ctl" }
 // control answers on the socket.
 type control struct {
 	keys    keys
+	jobs    jobsPager
 	changed func() error // takes changed credentials into use
 	log     *slog.Logger
 }
 
 // listenControl makes the socket. The caller holds the store's lock, so a
 // socket that is there already is nobody's.
-func listenControl(ctx context.Context, path string, k keys, changed func() error, log *slog.Logger) (*server, error) {
+func listenControl(ctx context.Context, path string, c *control) (*server, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("%w: store.path is too long for the socket beside it: %s has more than %d bytes", livenessd.ErrInvalid, path, maxSocketPath)
 	}
@@ -55,8 +57,7 @@ func listenControl(ctx context.Context, path string, k keys, changed func() erro
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	c := &control{keys: k, changed: changed, log: log}
-	return newServer(ctx, ownListener{l}, c.handler(), log), nil
+	return newServer(ctx, ownListener{l}, c.handler(), c.log), nil
 }
 
 // ownListener accepts root and our own user, whatever the file's mode was at
@@ -103,6 +104,13 @@ func (c *control) handler() http.Handler {
 			all[i] = withoutSecrets(all[i])
 		}
 		return all, err
+	}))
+	m.HandleFunc("GET /jobs", c.answer(func(r *http.Request) (any, error) {
+		limit, err := strconv.Atoi(r.FormValue("limit"))
+		if err != nil {
+			return nil, fmt.Errorf("%w: limit: %v", livenessd.ErrInvalid, err)
+		}
+		return c.jobs(r.Context(), r.FormValue("cursor"), limit)
 	}))
 	m.HandleFunc("POST /keys", c.change("added", func(r *http.Request) (string, error) {
 		var v livenessd.Credential
@@ -186,7 +194,7 @@ type remoteKeys struct{ client *http.Client }
 
 // dialControl reaches the daemon whose store this is. The error wraps
 // livenessd.ErrNotFound when none answers.
-func dialControl(store string) (keys, error) {
+func dialControl(store string) (*remoteKeys, error) {
 	path := controlPath(store)
 	none := fmt.Errorf("no daemon answers on %s: %w", path, livenessd.ErrNotFound)
 	if len(path) > maxSocketPath {
@@ -205,7 +213,7 @@ func dialControl(store string) (keys, error) {
 		return nil, err
 	}
 	c.Close()
-	return remoteKeys{&http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: 30 * time.Second}}, nil
+	return &remoteKeys{&http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: 30 * time.Second}}, nil
 }
 
 func (k remoteKeys) close() error {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"livenessd"
 )
 
@@ -71,6 +73,13 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// register publishes how full the gate is.
+func (g *gate) register(r prometheus.Registerer) error {
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "livenessd_api_callers", Help: "Callers whose pictures are being judged or wait for it.",
+	}, func() float64 { return float64(g.inside()) }))
 }
 
 // inside returns how many callers run or wait.

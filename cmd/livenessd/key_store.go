@@ -25,8 +25,11 @@ type keys interface {
 // openKeys asks the daemon, which alone may have the file open while it runs.
 func openKeys(cfg Config) (keys, error) {
 	k, err := dialControl(cfg.Store.Path)
+	if err == nil {
+		return k, nil
+	}
 	if !errors.Is(err, livenessd.ErrNotFound) {
-		return k, err
+		return nil, err
 	}
 	o := storeOptions(cfg.Store, nil)
 	s, replaced, err := store.Open(cfg.Store.Path, o)

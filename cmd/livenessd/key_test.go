@@ -66,7 +66,7 @@ func TestKeys(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		server, err := listenControl(ctx, controlPath(path), storedKeys{s}, a.load, log)
+		server, err := listenControl(ctx, controlPath(path), &control{keys: storedKeys{s}, jobs: storedJobs(s), changed: a.load, log: log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestControlLeftBehind(t *testing.T) {
 	path := filepath.Join(dir, "s.db")
 	log := slog.New(slog.DiscardHandler)
 	for range 2 {
-		l, err := listenControl(t.Context(), controlPath(path), storedKeys{}, nil, log)
+		l, err := listenControl(t.Context(), controlPath(path), &control{log: log})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestControlLeftBehind(t *testing.T) {
 		}
 	}
 	long := filepath.Join(dir, strings.Repeat("x", 120))
-	if _, err := listenControl(t.Context(), long, storedKeys{}, nil, log); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, err := listenControl(t.Context(), long, &control{log: log}); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"livenessd"
 	"livenessd/store"
@@ -145,8 +146,18 @@ func TestLANDialect(t *testing.T) {
 	if code, b := call(found[1], s.Secret); code != http.StatusUnauthorized {
 		t.Errorf("after the credential was removed: %d %s", code, b)
 	}
-	end()
-	end = nil
+	time.Sleep(2 * bookEvery)
+	for _, running := range []bool{true, false} {
+		code, out, errOut := cli(t, "jobs", "-limit", "2", "-store", cfg.Store.Path)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		if code != exitOK || len(lines) != 2 || !strings.Contains(lines[0], "INSUFFICIENT_QUOTA_LIVENESS") || !strings.Contains(lines[1], "texture 0.") {
+			t.Errorf("running %v: %d %s %s", running, code, out, errOut)
+		}
+		if running {
+			end()
+			end = nil
+		}
+	}
 	book, err := store.OpenReadOnly(cfg.Store.Path)
 	if err != nil {
 		t.Fatal(err)

@@ -111,9 +111,13 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		return fmt.Errorf("store.path: the credentials cannot be read: %w", err)
 	}
 	calls := newBook(results.PutJobs, log)
+	entry := newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)
+	if err := entry.register(term.metrics.registry); err != nil {
+		return err
+	}
 	deps := api.Deps{
 		Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready,
-		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)),
+		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, entry),
 	}
 	servers, err := listen(ctx, cfg, term.metrics.registry, deps, page.Handler(), log)
 	if err != nil {
@@ -123,7 +127,9 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	term.record(livenessd.Event{Type: livenessd.EventStarted, At: time.Now(), Detail: "livenessd " + versionString()})
 	defer func() { term.record(livenessd.Event{Type: livenessd.EventStopped, At: time.Now()}) }()
 
-	if s, err := listenControl(ctx, controlPath(cfg.Store.Path), storedKeys{results}, who.load, log); err != nil {
+	if s, err := listenControl(ctx, controlPath(cfg.Store.Path), &control{
+		keys: storedKeys{results}, jobs: storedJobs(results), changed: who.load, log: log,
+	}); err != nil {
 		log.Warn("`livenessd key` can only be used while the daemon is stopped", "error", err)
 	} else {
 		servers = append(servers, s)
