@@ -183,3 +183,29 @@ func TestControlLeftBehind(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Ensure that a store which root makes belongs to whom the folder belongs: the
+// daemon is not root.
+func TestKeysByRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	const uid, gid = 4711, 4712
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "s.db")
+	if code, _, errOut := keyRun(t, "", "add", "-for", "bws3", "-store", path, "gate"); code != exitOK {
+		t.Fatal(errOut)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if u, g, err := owner(filepath.Join(dir, e.Name())); u != uid || g != gid || err != nil {
+			t.Errorf("%s belongs to %d:%d, %v", e.Name(), u, g, err)
+		}
+	}
+}

@@ -49,29 +49,42 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 // BenchmarkOutside prints how long a request takes with nothing else to do,
-// and which part of it is not spent in the networks.
+// and which part of it is spent in the networks, in decoding the picture, and
+// in all the rest.
 func BenchmarkOutside(b *testing.B) {
 	l := newLoad(b)
-	networks := l.networks(b)
+	networks := l.trials(b)
 	ask := l.client(b)
 	for range 5 {
 		if status, err := ask(); err != nil || status != http.StatusOK {
 			b.Fatal(status, err)
 		}
 	}
-	var took []time.Duration
+	var whole, inside, decoding []time.Duration
 	for b.Loop() {
 		begin := time.Now()
 		if status, err := ask(); err != nil || status != http.StatusOK {
 			b.Fatal(status, err)
 		}
-		took = append(took, time.Since(begin))
+		whole = append(whole, time.Since(begin))
+		inside = append(inside, networks())
+		begin = time.Now()
+		if _, err := pipeline.DecodePicture(l.film[0], pipeline.DefaultLimits()); err != nil {
+			b.Fatal(err)
+		}
+		decoding = append(decoding, time.Since(begin))
 	}
-	slices.Sort(took)
-	request := took[len(took)/2]
+	request, forward, decode := median(whole), median(inside), median(decoding)
 	b.ReportMetric(ms(request), "request-p50-ms")
-	b.ReportMetric(ms(networks), "networks-p50-ms")
-	b.ReportMetric(100*(1-networks.Seconds()/request.Seconds()), "%outside")
+	b.ReportMetric(ms(forward), "networks-p50-ms")
+	b.ReportMetric(ms(decode), "decode-p50-ms")
+	b.ReportMetric(100*(1-forward.Seconds()/request.Seconds()), "%outside-networks")
+	b.ReportMetric(100*(1-(forward+decode).Seconds()/request.Seconds()), "%rest")
+}
+
+func median(ds []time.Duration) time.Duration {
+	ds = slices.Sorted(slices.Values(ds))
+	return ds[len(ds)/2]
 }
 
 // load is the API over the real store, credentials, gate and networks.
@@ -143,16 +156,20 @@ func (l *load) client(b *testing.B) func() (int, error) {
 	}
 }
 
-// networks returns the time that the networks alone take for one picture.
-func (l *load) networks(b *testing.B) time.Duration {
-	var sum time.Duration
+// trials returns a function that runs every network once, as a request does,
+// and returns how long they alone took.
+func (l *load) trials(b *testing.B) func() time.Duration {
+	var all []*pipeline.Trial
 	for _, n := range l.eyes.set.Networks() {
 		t, err := pipeline.NewTrial(n)
 		if err != nil {
 			b.Fatal(err)
 		}
-		var took []time.Duration
-		for range 60 {
+		b.Cleanup(t.Close)
+		all = append(all, t)
+	}
+	return func() (sum time.Duration) {
+		for _, t := range all {
 			if err := t.Feed(); err != nil {
 				b.Fatal(err)
 			}
@@ -160,13 +177,10 @@ func (l *load) networks(b *testing.B) time.Duration {
 			if err := t.Forward(); err != nil {
 				b.Fatal(err)
 			}
-			took = append(took, time.Since(begin))
+			sum += time.Since(begin)
 		}
-		t.Close()
-		slices.Sort(took)
-		sum += took[len(took)/2]
+		return sum
 	}
-	return sum
 }
 
 func (l *load) measure(b *testing.B, clients int, duration time.Duration) {

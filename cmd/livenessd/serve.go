@@ -45,7 +45,7 @@ func listen(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
-	for _, path := range append(api.DialectPaths(), "/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json") {
+	for _, path := range append(api.DialectPaths(), "/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs") {
 		mux.Handle(path, local)
 	}
 	l, err := net.Listen("tcp", cfg.Page.Listen)
