@@ -144,6 +144,8 @@ type server struct {
 	writeTimeout time.Duration
 	streams      chan struct{} // one token for each open event stream
 
+	describing *describing
+
 	origins []string
 	version string
 	budget  *budget
@@ -160,8 +162,8 @@ type route struct {
 }
 
 // New returns the handler of the whole API. It owns /v1/, /healthz, /readyz,
-// /metrics and /openapi.json, with Deps.Judge also the paths of the dialects
-// (Paths), and answers 404 for every other path. The error names the setting
+// /metrics, /openapi.json and /docs, with Deps.Judge also the paths of the dialects
+// (DialectPaths), and answers 404 for every other path. The error names the setting
 // that cannot be used.
 //
 // The http.Server it is put into should set ReadHeaderTimeout and ReadTimeout,
@@ -193,6 +195,10 @@ func newServer(c Config, d Deps) (*server, error) {
 	if err := checkOrigins(c.Origins); err != nil {
 		return nil, err
 	}
+	described, err := newDescribing(d.Judge != nil)
+	if err != nil {
+		return nil, err
+	}
 	images, err := newFetcher(c.ImageHosts)
 	if err != nil {
 		return nil, err
@@ -209,6 +215,8 @@ func newServer(c Config, d Deps) (*server, error) {
 		heartbeat:    orDefault(c.Heartbeat, 15*time.Second),
 		writeTimeout: orDefault(c.WriteTimeout, 10*time.Second),
 		streams:      make(chan struct{}, orDefault(c.MaxStreams, 16)),
+
+		describing: described,
 
 		origins: c.Origins,
 		version: c.Version,

@@ -147,7 +147,7 @@ type bioidError struct {
 
 type bioidSample struct {
 	Errors     []bioidError `json:"Errors"`
-	EyeCenters *bioidEyes   `json:"EyeCenters"` // null when there is no face
+	EyeCenters bioidEyes    `json:"EyeCenters"`
 }
 
 // bioidEyes are in pixels. The right eye is the person's, to the left in the
@@ -250,7 +250,7 @@ func (x *exchange) bioidResult(j *judgement) bioidResult {
 			s.Errors = append(s.Errors, bioidError{Code: "UnnaturalMotionDetected", Message: "The 3D detector observed some unnatural motion."})
 		}
 		eyes := j.Pictures[i].Faces[0].Landmarks
-		s.EyeCenters = &bioidEyes{
+		s.EyeCenters = bioidEyes{
 			RightEyeX: tenth(eyes[livenessd.RightEye].X), RightEyeY: tenth(eyes[livenessd.RightEye].Y),
 			LeftEyeX: tenth(eyes[livenessd.LeftEye].X), LeftEyeY: tenth(eyes[livenessd.LeftEye].Y),
 		}

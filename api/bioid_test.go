@@ -61,6 +61,8 @@ var bioidCases = []dialectCase{
 	{bioidPair("two-still", details, "live", "still"), 200, "LiveDetectionFailed", livenessd.Retry},
 	{bioidPair("two-spoof", details, "spoof", "spoof"), 200, "LiveDetectionFailed", livenessd.NotLive},
 	{bioidPair("two-no-face", details, "live", "none"), 400, "NoFaceFound", livenessd.Retry},
+	{bioidPair("two-busy", details, "live", "busy"), 503, "ServiceUnavailable", ""},
+	{bioidPair("two-fault", details, "live", "fault"), 500, "InternalServerError", ""},
 	{at(bioidCall("two-one-missing", "application/json", `{"liveimage1":"`+dataURL("live")+`"}`), details), 400, "MissingData", ""},
 	{at(bioidCall("two-one-text", "text/plain", dataURL("live")), details), 415, "UnsupportedMediaType", ""},
 

@@ -202,9 +202,9 @@ type bws3Assessment struct {
 
 // bws3Status is a refusal, as the vendor's gateway words gRPC errors.
 type bws3Status struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-	Details []any  `json:"details"`
+	Code    int      `json:"code"`
+	Message string   `json:"message"`
+	Details []string `json:"details"` // none
 }
 
 func bws3Respond(x *exchange) (reply, error) {
@@ -360,7 +360,7 @@ const (
 
 func bws3Refuse(x *exchange, why trouble) reply {
 	say := func(status, code int, message string) reply {
-		return reply{status, message, bws3Status{code, message, []any{}}}
+		return reply{status, message, bws3Status{code, message, []string{}}}
 	}
 	switch why {
 	case troubleUnauthorized:

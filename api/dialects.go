@@ -55,6 +55,9 @@ func (s *server) withDialects(own http.Handler) http.Handler {
 		}
 		own.ServeHTTP(w, r)
 	})
+	// Whoever writes a client reads this first, from wherever it will run.
+	m.Handle("GET /openapi.json", s.handler(s.describing.asJSON))
+	m.Handle("GET /docs", s.handler(s.describing.asPage))
 	m.Handle("/", own)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !clean(r.URL.Path) { // see mux

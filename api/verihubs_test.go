@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"livenessd"
 )
@@ -125,30 +124,13 @@ func TestVerihubsWire(t *testing.T) {
 // Ensure that the picture at an address that does not come in time has its own
 // code.
 func TestVerihubsTimeout(t *testing.T) {
-	d := workingDeps()
-	d.Access, d.Jobs, d.Judge = fakeAccess{}, &fakeJobs{}, fakeJudge{}
-	s, err := newServer(Config{ImageHosts: []string{"pictures.example"}, Log: new(logged).logger()}, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.newID, s.now = func() string { return jobID }, func() time.Time { return noon }
-	s.images.timeout = time.Millisecond
-	s.images.client.Transport = silence{}
-	srv := serveHandler(t, t.Context(), s.whole(nil))
+	srv := slowImages(t)
 	c := verihubsCall("image-timeout", `{"image":"https://pictures.example/face.jpg"}`)
 	a := ask(t, srv, c)
 	compareGoldenIn(t, "verihubs", c.name, transcript(c, a))
 	if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), `"INVALID_PAYLOAD_IMAGE_TIMEOUT"`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-}
-
-// silence is a host that never answers.
-type silence struct{}
-
-func (silence) RoundTrip(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
 }
 
 func FuzzVerihubs(f *testing.F) {

@@ -93,15 +93,18 @@ func (w *witness) do(t *testing.T, srv *httptest.Server, c call) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.judge(t, c.method, q.URL.Path, r, body)
-	return answer{r.StatusCode, r.Header, body}
+	a := answer{r.StatusCode, r.Header, body}
+	w.judge(t, c.method, q.URL.Path, a)
+	return a
 }
 
 // judge compares one answer with the document.
-func (w *witness) judge(t *testing.T, method, path string, r *http.Response, body []byte) {
+func (w *witness) judge(t *testing.T, method, path string, r answer) {
 	t.Helper()
 	var value any
-	isJSON := r.Header.Get("Content-Type") == "application/json"
+	body := r.body
+	media, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
+	isJSON := media == "application/json"
 	if isJSON && method != http.MethodHead {
 		if err := json.Unmarshal(body, &value); err != nil {
 			t.Fatalf("body is not JSON: %v: %q", err, body)
@@ -117,7 +120,7 @@ func (w *witness) judge(t *testing.T, method, path string, r *http.Response, bod
 		}
 		return
 	}
-	status := fmt.Sprint(r.StatusCode)
+	status := fmt.Sprint(r.status)
 	documented, ok := op.Responses[status]
 	if !ok {
 		t.Errorf("%s answered %s, which is not documented: %s", name, status, body)
@@ -130,7 +133,6 @@ func (w *witness) judge(t *testing.T, method, path string, r *http.Response, bod
 		}
 		return
 	}
-	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	content, ok := documented.Content[media]
 	if !ok {
 		t.Errorf("%s %s: Content-Type %q is not documented", name, status, media)
