@@ -137,16 +137,32 @@ func (a *access) Spend(name string) error {
 // bySecret finds the credential whose user and secrets p holds.
 func (a *access) bySecret(ctx context.Context, p api.Proof) (*account, error) {
 	mac := a.digest(p)
+	if c := a.remembered(p, mac); c != nil {
+		return c, nil
+	}
+	select {
+	case a.checking <- struct{}{}:
+		defer func() { <-a.checking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	// A caller's first calls may come all at once: one check is enough.
+	if c := a.remembered(p, mac); c != nil {
+		return c, nil
+	}
+	return a.check(p, mac)
+}
+
+// remembered returns the account that a proof with this MAC was found right for.
+func (a *access) remembered(p api.Proof, mac []byte) *account {
 	a.mu.Lock()
-	candidates := a.byUser[string(p.User)]
-	for _, c := range candidates {
+	defer a.mu.Unlock()
+	for _, c := range a.byUser[string(p.User)] {
 		if hmac.Equal(c.proven, mac) {
-			a.mu.Unlock()
-			return c, nil
+			return c
 		}
 	}
-	a.mu.Unlock()
-	return a.check(ctx, p, mac, candidates)
+	return nil
 }
 
 // digest is what is remembered of a proof. Every part is hashed by itself, so
@@ -160,20 +176,15 @@ func (a *access) digest(p api.Proof) []byte {
 	return m.Sum(nil)
 }
 
-// check does the slow comparison, one at a time and no more often than the
-// bucket allows.
-func (a *access) check(ctx context.Context, p api.Proof, mac []byte, candidates []*account) (*account, error) {
+// check does the slow comparison, no more often than the bucket allows. The
+// caller holds the token of checking.
+func (a *access) check(p api.Proof, mac []byte) (*account, error) {
 	a.mu.Lock()
 	wait := a.checks.take(a.now())
+	candidates := a.byUser[string(p.User)]
 	a.mu.Unlock()
 	if wait > 0 {
 		return nil, &rateError{wait, "secrets are being tried too often"}
-	}
-	select {
-	case a.checking <- struct{}{}:
-		defer func() { <-a.checking }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 	wrong := fmt.Errorf("no credential has this user and secret: %w", livenessd.ErrUnauthorized)
 	tried := false
