@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -178,5 +181,41 @@ func TestDocs(t *testing.T) {
 	}
 	if i := strings.Index(page, `href="http`); i >= 0 {
 		t.Errorf("the page links elsewhere: %.80s", page[i:])
+	}
+}
+
+// Ensure that every recorded answer and test that the tables in README.md name
+// is there.
+func TestReadmeTables(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, name := range source {
+		code, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(code)
+	}
+	named := regexp.MustCompile("`((?:bioid|bws3|trustmatic|glair|verihubs)/[a-z0-9-]+|Test[A-Za-z0-9]+)`")
+	found := 0
+	for _, m := range named.FindAllStringSubmatch(string(b), -1) {
+		found++
+		if strings.HasPrefix(m[1], "Test") {
+			if !strings.Contains(tests.String(), "func "+m[1]+"(") {
+				t.Errorf("README.md names %s, which is no test", m[1])
+			}
+		} else if _, err := os.Stat(filepath.Join("testdata", m[1]+".golden")); err != nil {
+			t.Errorf("README.md names %s: %v", m[1], err)
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d names were found", found)
 	}
 }
