@@ -98,32 +98,49 @@ func (e *overloadedError) Unwrap() error { return livenessd.ErrOverloaded }
 func (e *overloadedError) RetryAfter() time.Duration { return e.after }
 
 // precedence is the camera's right of way: it is busy from the moment a frame
-// was taken until it has been judged. The zero value is not busy, and so is nil.
+// arrived until that frame, or a newer one in its place, has been judged. The
+// zero value is not busy.
 type precedence struct {
-	mu   sync.Mutex
-	done chan struct{} // closed when the frame has been judged; nil while there is none
+	mu      sync.Mutex
+	waiting bool          // a frame has arrived
+	judging bool          // a frame is being judged
+	done    chan struct{} // closed when neither holds any more; nil while neither does
 }
 
-// begin says that a frame is being judged until end is called.
+// arrived says that a frame is about to be put where the camera's loop finds it.
+func (p *precedence) arrived() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = true
+	p.begun()
+}
+
+// begin says that the frame which arrived is being judged, until end is called.
 func (p *precedence) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done = make(chan struct{})
+	p.waiting, p.judging = false, true
+	p.begun()
+}
+
+func (p *precedence) begun() {
+	if p.done == nil {
+		p.done = make(chan struct{})
+	}
 }
 
 func (p *precedence) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.done)
-	p.done = nil
+	if p.judging = false; !p.waiting {
+		close(p.done)
+		p.done = nil
+	}
 }
 
-// busy returns a channel that is closed at the end of the frame that is being
-// judged, nil while there is none.
+// busy returns a channel that is closed when the camera has nothing to do, nil
+// when it has nothing to do now.
 func (p *precedence) busy() <-chan struct{} {
-	if p == nil {
-		return nil
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.done

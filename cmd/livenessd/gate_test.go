@@ -97,9 +97,21 @@ func TestGateCameraFirst(t *testing.T) {
 			}
 			leave()
 		}
+		// The next frame arrives before this one has been judged.
 		camera.begin()
+		time.AfterFunc(10*time.Millisecond, camera.arrived)
+		time.AfterFunc(20*time.Millisecond, camera.end)
+		time.AfterFunc(21*time.Millisecond, camera.begin)
+		time.AfterFunc(40*time.Millisecond, camera.end)
 		begin := time.Now()
 		leave, err := g.enter(t.Context())
+		if err != nil || time.Since(begin) != 40*time.Millisecond {
+			t.Fatalf("began after %v, %v", time.Since(begin), err)
+		}
+		leave()
+		camera.arrived() // and the loop never comes to it
+		begin = time.Now()
+		leave, err = g.enter(t.Context())
 		if err != nil || time.Since(begin) != maxYield {
 			t.Fatalf("began after %v, %v", time.Since(begin), err)
 		}
@@ -109,6 +121,5 @@ func TestGateCameraFirst(t *testing.T) {
 		if _, err := g.enter(ctx); !errors.Is(err, context.DeadlineExceeded) || g.inside() != 0 {
 			t.Errorf("got %v, %d inside", err, g.inside())
 		}
-		camera.end()
 	})
 }

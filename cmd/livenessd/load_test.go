@@ -245,6 +245,7 @@ func (l *load) camera(b *testing.B, ctx context.Context) (ages []time.Duration, 
 			case <-ctx.Done():
 				return
 			case now := <-tick.C:
+				l.first.arrived()
 				slot.Put(livenessd.Frame{Seq: i, At: now, Width: 640, Height: 480, Format: livenessd.MJPEG, Data: slices.Clone(l.film[int(i)%len(l.film)])})
 			}
 		}

@@ -149,6 +149,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 			term.notify(ctx, s)
 		}, func(f livenessd.Frame) {
 			page.Preview(f)
+			camera.arrived()
 			cam.frames.Put(f)
 		})
 	})
