@@ -180,17 +180,40 @@ func (s *Store) RemoveCredential(name string) error {
 // livenessd.ErrNotFound when there is no such credential; one without a quota
 // is left as it is.
 func (s *Store) SpendQuota(name string) error {
-	err := s.share(func(tx *bbolt.Tx, c *counters) (refused, failed error) {
-		v, refused, failed := getCredential(tx, name)
-		switch {
-		case refused != nil || failed != nil:
-			return refused, failed
-		case v.Quota == 0:
-			return errNothing, nil
-		case v.Used >= v.Quota:
-			return fmt.Errorf("store: all %d calls of the credential %q are used: %w", v.Quota, name, livenessd.ErrQuota), nil
+	return s.quota(name, func(v *livenessd.Credential) error {
+		if v.Used >= v.Quota {
+			return fmt.Errorf("store: all %d calls of the credential %q are used: %w", v.Quota, name, livenessd.ErrQuota)
 		}
 		v.Used++
+		return nil
+	})
+}
+
+// RefundQuota gives back a call that SpendQuota took and that came to nothing
+// through no fault of the caller. Errors are those of SpendQuota, except
+// livenessd.ErrQuota.
+func (s *Store) RefundQuota(name string) error {
+	return s.quota(name, func(v *livenessd.Credential) error {
+		if v.Used == 0 { // the quota was begun anew meanwhile
+			return errNothing
+		}
+		v.Used--
+		return nil
+	})
+}
+
+func (s *Store) quota(name string, change func(*livenessd.Credential) error) error {
+	err := s.share(func(tx *bbolt.Tx, c *counters) (refused, failed error) {
+		v, refused, failed := getCredential(tx, name)
+		if refused != nil || failed != nil {
+			return refused, failed
+		}
+		if v.Quota == 0 {
+			return errNothing, nil
+		}
+		if err := change(&v); err != nil {
+			return err, nil
+		}
 		return nil, putJSON(tx, bucketCredentials, []byte(name), v)
 	})
 	if errors.Is(err, errNothing) {

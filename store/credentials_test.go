@@ -49,6 +49,7 @@ func TestCredentials(t *testing.T) {
 		"edit":   s.EditCredential("desk", func(*livenessd.Credential) error { return nil }),
 		"spend":  s.SpendQuota("desk"),
 		"empty":  s.SpendQuota(""),
+		"refund": s.RefundQuota("desk"),
 	} {
 		if !errors.Is(err, livenessd.ErrNotFound) {
 			t.Errorf("%s: got %v", what, err)
@@ -137,11 +138,19 @@ func TestQuota(t *testing.T) {
 	if err := s.SpendQuota("gate"); err != nil {
 		t.Errorf("after more was granted: %v", err)
 	}
+	for i, want := range []uint64{0, 0} { // nothing is given back twice
+		if err := s.RefundQuota("gate"); err != nil {
+			t.Error(err)
+		}
+		if all, err := s.Credentials(); err != nil || all[0].Used != want {
+			t.Errorf("refund %d: %+v, %v", i, all, err)
+		}
+	}
 	if err := s.AddCredential(credential("free")); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if err := s.SpendQuota("free"); err != nil {
+		if err := errors.Join(s.SpendQuota("free"), s.RefundQuota("free")); err != nil {
 			t.Error(err)
 		}
 	}

@@ -26,6 +26,7 @@ const (
 type keyring interface {
 	Credentials() ([]livenessd.Credential, error)
 	SpendQuota(name string) error
+	RefundQuota(name string) error
 }
 
 // access decides who may ask. It holds the credentials in memory, to be loaded
@@ -132,6 +133,19 @@ func (a *access) Spend(name string) error {
 		return fmt.Errorf("the credential %q was removed: %w", name, livenessd.ErrUnauthorized)
 	}
 	return err
+}
+
+// Refund gives back what Spend took: see api.Access.
+func (a *access) Refund(name string) {
+	a.mu.Lock()
+	c := a.byName[name]
+	a.mu.Unlock()
+	if c == nil || c.Quota == 0 {
+		return
+	}
+	if err := a.store.RefundQuota(name); err != nil && !errors.Is(err, livenessd.ErrNotFound) {
+		a.log.Error("a call that came to nothing could not be given back", "credential", name, "error", err)
+	}
 }
 
 // bySecret finds the credential whose user and secrets p holds.

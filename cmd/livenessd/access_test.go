@@ -22,6 +22,8 @@ type ring struct {
 	mu    sync.Mutex
 	all   []livenessd.Credential
 	spend func(name string) error
+
+	refunds []string
 }
 
 func (r *ring) Credentials() ([]livenessd.Credential, error) {
@@ -31,6 +33,11 @@ func (r *ring) Credentials() ([]livenessd.Credential, error) {
 }
 
 func (r *ring) SpendQuota(name string) error { return r.spend(name) }
+
+func (r *ring) RefundQuota(name string) error {
+	r.refunds = append(r.refunds, name)
+	return nil
+}
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
@@ -224,6 +231,12 @@ func TestSpend(t *testing.T) {
 		if err := a.Spend(tt.name); !errors.Is(err, tt.want) {
 			t.Errorf("%s with %v: got %v", tt.name, tt.store, err)
 		}
+	}
+	for _, name := range []string{"plain", "quota", "removed"} {
+		a.Refund(name)
+	}
+	if len(r.refunds) != 1 || r.refunds[0] != "quota" {
+		t.Errorf("given back: %v", r.refunds)
 	}
 }
 
