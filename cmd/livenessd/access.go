@@ -41,11 +41,12 @@ type access struct {
 	checking chan struct{} // a token while a secret is checked
 	memory   []byte        // key of what is remembered
 
-	mu     sync.Mutex // guards what follows
-	byUser map[string][]*account
-	byName map[string]*account
-	checks bucket // of all together
-	dummy  string // a hash to check where there is no user, so that both take as long
+	mu      sync.Mutex // guards what follows
+	byUser  map[string][]*account
+	byName  map[string]*account
+	checks  bucket // of users that there are
+	strange bucket // of users that there are not
+	dummy   string // a hash to check where there is no user, so that both take as long
 }
 
 // account is a credential in use.
@@ -62,6 +63,7 @@ func newAccess(store keyring, log *slog.Logger) (*access, error) {
 	}
 	_, _ = rand.Read(a.memory)
 	a.checks = newBucket(checksPerMinute, checksAtOnce, a.now())
+	a.strange = newBucket(checksPerMinute, checksAtOnce, a.now())
 	return a, a.load()
 }
 
@@ -194,8 +196,12 @@ func (a *access) digest(p api.Proof) []byte {
 // caller holds the token of checking.
 func (a *access) check(p api.Proof, mac []byte) (*account, error) {
 	a.mu.Lock()
-	wait := a.checks.take(a.now())
 	candidates := a.byUser[string(p.User)]
+	from := &a.checks
+	if len(candidates) == 0 {
+		from = &a.strange // who knows no name keeps nobody out who has one
+	}
+	wait := from.take(a.now())
 	a.mu.Unlock()
 	if wait > 0 {
 		return nil, &rateError{wait, "secrets are being tried too often"}

@@ -52,7 +52,7 @@ func newTestAccess(t *testing.T, all ...livenessd.Credential) (*access, *ring, *
 	}
 	now := noon
 	a.now = func() time.Time { return now }
-	a.checks = newBucket(checksPerMinute, checksAtOnce, now)
+	a.checks, a.strange = newBucket(checksPerMinute, checksAtOnce, now), newBucket(checksPerMinute, checksAtOnce, now)
 	return a, r, &now
 }
 
@@ -160,7 +160,13 @@ func TestAdmitLatin1(t *testing.T) {
 func TestAdmitStrangers(t *testing.T) {
 	c, knows := made("gate", "user", livenessd.DialectBioID)
 	a, _, now := newTestAccess(t, c)
-	a.checks = newBucket(60, 2, *now)
+	a.checks, a.strange = newBucket(60, 2, *now), newBucket(60, 1, *now)
+	for i, want := range []error{livenessd.ErrUnauthorized, livenessd.ErrRate} {
+		nobody := api.Proof{Scheme: api.SchemeBasic, User: []byte("nobody"), Secret: []byte("guess")}
+		if _, err := a.Admit(t.Context(), livenessd.DialectBioID, nobody); !errors.Is(err, want) {
+			t.Errorf("nobody's guess %d: got %v", i, err)
+		}
+	}
 	right := api.Proof{Scheme: api.SchemeBasic, User: []byte("user"), Secret: []byte(knows.Secret)}
 	wrong := api.Proof{Scheme: api.SchemeBasic, User: []byte("user"), Secret: []byte("guess")}
 	if _, err := a.Admit(t.Context(), livenessd.DialectBioID, right); err != nil {
