@@ -13,7 +13,7 @@ TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
 export LIVENESSD_MODELS_DIRS ?= $(MODELS),/etc/livenessd/models,/usr/share/livenessd/models
 
-.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz clean
+.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -72,6 +72,10 @@ seeds: deps
 fuzz: deps
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; done; done
+
+## schemathesis: let that tool (pip install schemathesis) hold the server to its OpenAPI document
+schemathesis:
+	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 60m -run Schemathesis ./api
 
 # Installs what is missing and says what.
 define install

@@ -36,11 +36,15 @@ type Access interface {
 	// livenessd.ErrQuota when none is left. It is called once a request is well
 	// formed and before its pictures are looked at.
 	Spend(credential string) error
+	// Refund gives back what Spend took for a call that was not judged through
+	// no fault of its caller.
+	Refund(credential string)
 }
 
 // Jobs keeps the book of calls.
 type Jobs interface {
-	// PutJob records j and sets nothing in the caller's copy.
+	// PutJob records j, within a moment of its return at most, and sets nothing
+	// in the caller's copy.
 	PutJob(j livenessd.Job) error
 }
 

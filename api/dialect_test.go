@@ -249,6 +249,8 @@ func (fakeAccess) Spend(credential string) error {
 	return nil
 }
 
+func (fakeAccess) Refund(string) {}
+
 // fakeJobs is the book.
 type fakeJobs struct {
 	mu   sync.Mutex

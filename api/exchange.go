@@ -155,6 +155,9 @@ func (x *exchange) judge(pictures [][]byte, r rules) (judgement, error) {
 	}
 	v, err := x.Judge.Judge(x.r.Context(), Inquiry{Pictures: pictures, Motion: r.motion})
 	if err != nil {
+		if picture := (*PictureError)(nil); !errors.As(err, &picture) {
+			x.Access.Refund(x.job.Credential)
+		}
 		return judgement{}, err
 	}
 	j, err := decide(v, len(pictures), r)
@@ -175,9 +178,10 @@ func (x *exchange) note(j *judgement) {
 	}
 }
 
-// send books the call and then tells the caller: who hears of a judgement can
-// find it in the book. Calls without a good credential are not booked, so that
-// strangers cannot fill the disk.
+// send books the call and then tells the caller: who hears of a judgement
+// finds it in the book, if not at once. A book that cannot be written is a
+// fault, and then nothing is told. Calls without a good credential are not
+// booked, so that strangers cannot fill the disk.
 func (x *exchange) send(a reply) {
 	x.job.Status, x.job.Code = a.status, a.code
 	if x.r.Context().Err() != nil {

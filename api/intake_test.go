@@ -163,7 +163,7 @@ func FuzzImageBytes(f *testing.F) {
 // Ensure that bodies of all callers together stay within the budget, and that
 // whoever does not fit is told so and leaves nothing behind.
 func TestBudget(t *testing.T) {
-	b := newBudget(1<<20, 10*time.Millisecond)
+	b := newBudget(1<<20, 300*time.Millisecond)
 	read := func(h *holding, body io.Reader, length, limit int64) ([]byte, error) {
 		r := httptest.NewRequest("POST", "/", body)
 		r.ContentLength = length
@@ -457,6 +457,40 @@ func TestBook(t *testing.T) {
 	}
 }
 
+// Ensure that a call costs its quota exactly when it was judged or held no
+// picture: not when there was no room for it, nor for a fault of ours.
+func TestRefund(t *testing.T) {
+	d := workingDeps()
+	purse := &purse{}
+	d.Access, d.Jobs, d.Judge = purse, &fakeJobs{}, fakeJudge{}
+	h, err := New(Config{Log: new(logged).logger()}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := serveHandler(t, t.Context(), h)
+	for picture, cost := range map[string]int{"live": 1, "spoof": 1, "none": 1, "broken": 1, "busy": 0, "not-ready": 0, "fault": 0} {
+		purse.spent = 0
+		ask(t, srv, verihubsShow("", picture, ""))
+		if purse.spent != cost {
+			t.Errorf("%s cost %d", picture, purse.spent)
+		}
+	}
+	purse.spent = 0
+	ask(t, srv, verihubsCall("", `{"image":""}`))
+	if purse.spent != 0 {
+		t.Error("a request that is not well formed cost something")
+	}
+}
+
+// purse counts what calls cost. It is used by one call after another.
+type purse struct {
+	fakeAccess
+	spent int
+}
+
+func (p *purse) Spend(string) error { p.spent++; return nil }
+func (p *purse) Refund(string)      { p.spent-- }
+
 // stripPointers leaves the addresses out of printed structs.
 func stripPointers(s string) string {
 	parts := strings.Split(s, "0x")
@@ -468,15 +502,26 @@ func stripPointers(s string) string {
 
 // Ensure that a caller that goes away ends its analysis and is booked so.
 func TestClientGone(t *testing.T) {
-	srv, jobs := dialectServer(t, Config{})
+	d := workingDeps()
+	jobs, judge := &fakeJobs{}, &arrivals{entered: make(chan struct{})}
+	d.Access, d.Jobs, d.Judge = fakeAccess{}, jobs, judge
+	h, err := New(Config{Log: new(logged).logger()}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := serveHandler(t, t.Context(), h)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, "POST", srv.URL+"/v1/face/liveness", strings.NewReader(`{"image":"`+b64(jpegOf("leaves"))+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	q.Header.Set("App-ID", "u")
 	q.Header.Set("API-Key", "s")
-	time.AfterFunc(50*time.Millisecond, cancel)
+	go func() {
+		<-judge.entered
+		cancel()
+	}()
 	if r, err := srv.Client().Do(q); err == nil {
 		r.Body.Close()
 		t.Fatal("an answer came")
@@ -492,4 +537,15 @@ func TestClientGone(t *testing.T) {
 			t.Fatal("nothing was booked")
 		}
 	}
+}
+
+// arrivals tells when its first call has come.
+type arrivals struct {
+	fakeJudge
+	entered chan struct{}
+}
+
+func (a *arrivals) Judge(ctx context.Context, q Inquiry) (Verdict, error) {
+	close(a.entered)
+	return a.fakeJudge.Judge(ctx, q)
 }

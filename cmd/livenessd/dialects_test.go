@@ -35,6 +35,7 @@ func (*anyone) Admit(context.Context, livenessd.Dialect, api.Proof) (string, err
 	return "test", nil
 }
 func (*anyone) Spend(string) error             { return nil }
+func (*anyone) Refund(string)                  {}
 func (a *anyone) PutJob(j livenessd.Job) error { a.last = j; return nil }
 
 // album holds the pictures of the test: photographs of people, and what can be
