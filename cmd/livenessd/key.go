@@ -80,7 +80,7 @@ func (f keyFlags) open(args []string, names int) ([]string, keys, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k, err := openKeys(cfg)
+	k, err := openKeys(cfg, f.Name() == "key add")
 	return found, k, err
 }
 

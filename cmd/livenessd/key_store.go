@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,7 +24,9 @@ type keys interface {
 }
 
 // openKeys asks the daemon, which alone may have the file open while it runs.
-func openKeys(cfg Config) (keys, error) {
+// A file that there is not is made only for the first credential: who lists or
+// changes some and finds none has named the wrong one.
+func openKeys(cfg Config, first bool) (keys, error) {
 	k, err := dialControl(cfg.Store.Path)
 	if err == nil {
 		return k, nil
@@ -31,8 +34,10 @@ func openKeys(cfg Config) (keys, error) {
 	if !errors.Is(err, livenessd.ErrNotFound) {
 		return nil, err
 	}
-	o := storeOptions(cfg.Store, nil)
-	s, replaced, err := store.Open(cfg.Store.Path, o)
+	if _, err := os.Stat(cfg.Store.Path); errors.Is(err, fs.ErrNotExist) && !first {
+		return nil, fmt.Errorf("store.path: there is no file %s: %w", cfg.Store.Path, livenessd.ErrNotFound)
+	}
+	s, replaced, err := store.Open(cfg.Store.Path, storeOptions(cfg.Store, nil))
 	if errors.Is(err, livenessd.ErrBusy) {
 		return nil, fmt.Errorf("%w; it does not listen on %s", err, controlPath(cfg.Store.Path))
 	}

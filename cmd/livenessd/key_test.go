@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,8 +123,10 @@ func testKeys(t *testing.T, path string) {
 		{[]string{"remove", "nobody"}, "there is no credential"},
 		{[]string{"remove"}, "give 1 name, not 0"},
 		{[]string{"lend", "desk"}, "not \"lend\""},
+		{[]string{"list", "-store", path + ".other"}, "there is no file"},
+		{[]string{"remove", "-store", path + ".other", "desk"}, "there is no file"},
 	} {
-		if tt.args[0] != "lend" {
+		if tt.args[0] != "lend" && !slices.Contains(tt.args, path+".other") {
 			tt.args = append(tt.args, "-store", path)
 		}
 		if code, _, errOut := keyRun(t, "", tt.args...); code == exitOK || !strings.Contains(errOut, tt.want) {
@@ -167,14 +171,14 @@ func TestControlLeftBehind(t *testing.T) {
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "s.db")
 	log := slog.New(slog.DiscardHandler)
-	for range 2 {
+	for i := range 2 {
 		l, err := listenControl(t.Context(), controlPath(path), &control{log: log})
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.listener.(ownListener).SetUnlinkOnClose(false)
 		l.listener.Close()
-		if code, _, errOut := keyRun(t, "", "list", "-store", path); code != exitOK {
+		if code, _, errOut := keyRun(t, "", "add", "-for", "bws3", "-store", path, fmt.Sprint("gate", i)); code != exitOK {
 			t.Error(errOut)
 		}
 	}
