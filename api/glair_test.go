@@ -145,7 +145,7 @@ func TestGLAIRClient(t *testing.T) {
 		if err := os.WriteFile(file, []byte(jpegOf(tc.picture)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		args, want = append(args, tc.user, file), append(want, tc.want)
+		args, want = append(args, tc.user+":s:k", file), append(want, tc.want)
 	}
 	c := exec.CommandContext(t.Context(), node, args...)
 	c.Dir, c.Stderr = "e2e", os.Stderr

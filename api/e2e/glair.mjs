@@ -1,11 +1,12 @@
 // Asks with GLAIR's own client and prints what it makes of each answer.
-// node glair.mjs BASE-URL USER IMAGE [USER IMAGE]...
+// node glair.mjs BASE-URL USER:PASSWORD:KEY IMAGE [USER:PASSWORD:KEY IMAGE]...
 import { Vision } from "@glair/vision";
 
 const [baseUrl, ...rest] = process.argv.slice(2);
 while (rest.length > 0) {
-  const [username, image] = rest.splice(0, 2);
-  const vision = new Vision({ baseUrl, username, password: "s", apiKey: "k" });
+  const [credentials, image] = rest.splice(0, 2);
+  const [username, password, apiKey] = credentials.split(":");
+  const vision = new Vision({ baseUrl, username, password, apiKey });
   try {
     console.log("resolved", JSON.stringify(await vision.faceBio.passiveLiveness({ image })));
   } catch (refused) {

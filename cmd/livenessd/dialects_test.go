@@ -240,7 +240,7 @@ func TestDialectsSeePictures(t *testing.T) {
 	who := &anyone{}
 	h, err := api.New(api.Config{Log: slog.New(slog.DiscardHandler)}, api.Deps{
 		Results: noResults{}, Journal: noJournal{}, Kiosk: noKiosk{}, Ready: func() []api.Reason { return nil },
-		Access: who, Jobs: who, Judge: newJudge(t.Context(), eyes, newGate(1, 8, time.Minute, nil)),
+		Access: who, Jobs: who, Judge: newJudge(t.Context(), eyes, newGate(1, 8, time.Minute, &precedence{})),
 	})
 	if err != nil {
 		t.Fatal(err)
