@@ -30,14 +30,15 @@ type keyring interface {
 }
 
 // access decides who may ask. It holds the credentials in memory, to be loaded
-// anew when they change, and remembers of each the last secret that was found
-// right, as a MAC under a key of this process: so only the first call of a
+// anew when they change, and remembers of each and each scheme the last secret
+// that was found right, as a MAC under a key of this process: so only the first call of a
 // caller costs a check.
 type access struct {
 	store keyring
 	log   *slog.Logger
 	now   func() time.Time
 
+	loading  sync.Mutex    // held by load, so that the newest credentials stay
 	checking chan struct{} // a token while a secret is checked
 	memory   []byte        // key of what is remembered
 
@@ -52,7 +53,7 @@ type access struct {
 // account is a credential in use.
 type account struct {
 	livenessd.Credential
-	proven []byte // MAC of the secrets last found right; nil before the first
+	proven map[api.Scheme][]byte // MACs of the secrets last found right
 	calls  bucket
 }
 
@@ -69,6 +70,8 @@ func newAccess(store keyring, log *slog.Logger) (*access, error) {
 
 // load reads the credentials anew. Callers keep what they have of their rate.
 func (a *access) load() error {
+	a.loading.Lock()
+	defer a.loading.Unlock()
 	all, err := a.store.Credentials()
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func (a *access) load() error {
 	defer a.mu.Unlock()
 	byUser, byName := map[string][]*account{}, map[string]*account{}
 	for _, c := range all {
-		n := &account{Credential: c, calls: newBucket(c.Rate, max(1, c.Rate), a.now())}
+		n := &account{Credential: c, proven: map[api.Scheme][]byte{}, calls: newBucket(c.Rate, max(1, c.Rate), a.now())}
 		if old := a.byName[c.Name]; old != nil && old.Created.Equal(c.Created) && old.Secret == c.Secret && old.Key == c.Key {
 			n.proven = old.proven
 			if old.Rate == c.Rate {
@@ -174,7 +177,7 @@ func (a *access) remembered(p api.Proof, mac []byte) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.byUser[string(p.User)] {
-		if hmac.Equal(c.proven, mac) {
+		if hmac.Equal(c.proven[p.Scheme], mac) {
 			return c
 		}
 	}
@@ -222,7 +225,7 @@ func (a *access) check(p api.Proof, mac []byte) (*account, error) {
 		}
 		if ok {
 			a.mu.Lock()
-			c.proven = mac
+			c.proven[p.Scheme] = mac
 			a.mu.Unlock()
 			return c, nil
 		}

@@ -125,6 +125,16 @@ func TestAdmitForgets(t *testing.T) {
 	if _, err := a.Admit(t.Context(), livenessd.DialectGLAIR, right); err != nil {
 		t.Fatal(err)
 	}
+	a.checks = newBucket(1, 1, noon) // for the other scheme; then both are remembered
+	for range 3 {
+		basic := api.Proof{Scheme: api.SchemeBasic, User: right.User, Secret: right.Secret}
+		_, errBasic := a.Admit(t.Context(), livenessd.DialectBioID, basic)
+		_, errKey := a.Admit(t.Context(), livenessd.DialectGLAIR, right)
+		if errBasic != nil || errKey != nil {
+			t.Errorf("by turns: %v, %v", errBasic, errKey)
+		}
+	}
+	a.checks = newBucket(100, 100, noon)
 	shifted := right
 	shifted.Secret, shifted.Key = append([]byte(knows.Secret), knows.Key...), nil
 	if _, err := a.Admit(t.Context(), livenessd.DialectGLAIR, shifted); !errors.Is(err, livenessd.ErrUnauthorized) {

@@ -58,7 +58,7 @@ func commands() []command {
 		{"camera", "[-json]", "list cameras, their stable names and formats", cameraCommand},
 		{"results", "[-json]", "list results, from the running daemon or from its file", resultsCommand},
 		{"jobs", "[-json]", "list calls of the API, from the running daemon or from its file", jobsCommand},
-		{"key", "add | list | set | remove", "credentials of devices on the LAN", keyCommand},
+		{"key", "add|list|set|remove", "credentials of devices on the LAN", keyCommand},
 		{"config", "[FILE]", "print the effective configuration, or check a file", configCommand},
 		{"version", "", "print the version", versionCommand},
 	}
