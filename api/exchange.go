@@ -65,8 +65,9 @@ const clientGone = 499
 func (s *server) speak(d *dialect) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.shareWith(d, w, r)
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			w.WriteHeader(http.StatusNoContent) // without the headers of shareWith it is a no
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Allow", http.MethodPost)
+			w.WriteHeader(http.StatusNoContent) // to a page without the headers of shareWith it is a no
 			return
 		}
 		x := &exchange{server: s, d: d, w: w, r: r, room: holding{b: s.budget}, job: livenessd.Job{

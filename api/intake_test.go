@@ -430,6 +430,10 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("request from %q: %d %v", tc.origin, a.status, a.header)
 		}
 	}
+	a := ask(t, srv, call{method: "OPTIONS", target: "/v1/face/liveness", header: verihubsHeader, body: `{}`})
+	if a.status != http.StatusNoContent || a.header.Get("Allow") != "POST" || len(a.body) > 0 {
+		t.Errorf("OPTIONS by no page: %d %v %s", a.status, a.header, a.body)
+	}
 	for _, bad := range []string{"*", "desk.example", "https://desk.example/", "https://", "null"} {
 		if _, err := New(Config{Origins: []string{bad}}, workingDeps()); !errors.Is(err, livenessd.ErrInvalid) {
 			t.Errorf("origin %q was taken", bad)
