@@ -75,7 +75,7 @@ var bioidCases = []dialectCase{
 	{bioidCall("invalid-json", "application/json", `{"image":`), 400, "InvalidSampleData", ""},
 	{bioidShow("invalid-picture", "broken"), 400, "InvalidSampleData", ""},
 	{bioidShow("invalid-pixels", "many-pixels"), 400, "InvalidSampleData", ""},
-	{bioidShow("body-large", strings.Repeat("x", bioidBody)), 413, "RequestTooLarge", ""},
+	{bioidShow("body-large", strings.Repeat("x", bioidBody*3/4)), 413, "RequestTooLarge", ""},
 	{bioidCall("media-type-missing", "", `{"image":"x"}`), 415, "UnsupportedMediaType", ""},
 	{bioidCall("media-type-unknown", "application/pdf", "%PDF"), 415, "UnsupportedMediaType", ""},
 

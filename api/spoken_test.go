@@ -39,6 +39,9 @@ func TestDialectsAreDocumented(t *testing.T) {
 	for _, d := range dialects {
 		for _, path := range d.paths {
 			for _, tc := range tables[d.name] {
+				if len(tc.body) > 1<<20 && tc.status != http.StatusRequestEntityTooLarge {
+					continue // minutes of bytes, under the race detector, for codes that others have too
+				}
 				_, query, _ := strings.Cut(tc.target, "?")
 				listen(at(tc.call, path+"?"+query))
 			}
@@ -59,8 +62,10 @@ func TestDialectsAreDocumented(t *testing.T) {
 			w.judge(t, c.method, c.target, a)
 		}
 	}
+	c := verihubsShow("", "many-pixels", "")
+	w.judge(t, c.method, c.target, ask(t, srv, c))
 	slow := slowImages(t)
-	c := verihubsCall("", `{"image":"https://pictures.example/face.jpg"}`)
+	c = verihubsCall("", `{"image":"https://pictures.example/face.jpg"}`)
 	w.judge(t, c.method, c.target, ask(t, slow, c))
 	listenToOthers(t, w)
 

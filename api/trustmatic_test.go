@@ -58,7 +58,7 @@ var trustmaticCases = []dialectCase{
 	{trustmaticCall("image-url-not-allowed", `{"sessionId":"s","faceImageBase":"http://127.0.0.1/face.jpg"}`), 200, "INVALID_IMAGE", ""},
 	{trustmaticShow("image-pixels", "many-pixels"), 413, "IMAGE_TOO_LARGE", ""},
 	{trustmaticShow("image-large", strings.Repeat("x", trustmaticImage)), 413, "IMAGE_TOO_LARGE", ""},
-	{trustmaticShow("body-large", strings.Repeat("x", trustmaticBody)), 413, "IMAGE_TOO_LARGE", ""},
+	{trustmaticShow("body-large", strings.Repeat("x", trustmaticBody*3/4)), 413, "IMAGE_TOO_LARGE", ""},
 	{trustmaticCall("image-missing", `{"sessionId":"s"}`), 400, "MISSING_FACE_IMAGE", ""},
 	{trustmaticCall("image-empty", `{"sessionId":"s","faceImageBase":""}`), 400, "MISSING_FACE_IMAGE", ""},
 	{trustmaticCall("image-number", `{"sessionId":"s","faceImageBase":1}`), 400, "INVALID_REQUEST", ""},

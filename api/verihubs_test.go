@@ -76,7 +76,7 @@ var verihubsCases = []dialectCase{
 	{verihubsShow("image-broken", "broken", ""), 400, "INVALID_PAYLOAD_IMAGE_FORMAT", ""},
 	{verihubsCall("image-url-not-allowed", `{"image":"https://pictures.example/face.jpg"}`), 400, "INVALID_PAYLOAD_IMAGE_FORMAT", ""},
 	{verihubsShow("image-size", strings.Repeat("x", verihubsImage), ""), 400, "INVALID_PAYLOAD_IMAGE_SIZE", ""},
-	{verihubsShow("image-size-body", strings.Repeat("x", verihubsBody), ""), 400, "INVALID_PAYLOAD_IMAGE_SIZE", ""},
+	{verihubsShow("image-size-body", strings.Repeat("x", verihubsBody*3/4), ""), 400, "INVALID_PAYLOAD_IMAGE_SIZE", ""},
 	{verihubsShow("image-size-pixels", "many-pixels", ""), 400, "INVALID_PAYLOAD_IMAGE_SIZE", ""},
 	{verihubsShow("no-face", "none", ""), 400, "FACE_NOT_DETECTED", livenessd.Retry},
 	{verihubsShow("dependency-quality", "live", `,"is_quality":false,"validate_quality":true`), 400, "INVALID_PAYLOAD_QUALITY_VALIDATION_DEPENDENCY", ""},
