@@ -13,7 +13,7 @@ TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
 export LIVENESSD_MODELS_DIRS ?= $(MODELS),/etc/livenessd/models,/usr/share/livenessd/models
 
-.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz clean
+.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -53,7 +53,8 @@ lint: deps
 ## bench: print the figures of the README
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./pipeline ./store ./capture/sim ./challenge
-	$(GO) test -run '^$$' -bench Sustained -benchtime 1x -timeout 20m ./cmd/livenessd
+	$(GO) test -run '^$$' -bench 'Sustained|Load' -benchtime 1x -timeout 20m ./cmd/livenessd
+	$(GO) test -run '^$$' -bench 'Outside|Admit' -benchtime 150x ./cmd/livenessd
 
 ## soak: ten minutes at 30 frames a second, memory printed
 soak: build
@@ -72,6 +73,10 @@ seeds: deps
 fuzz: deps
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-30s} $$p || exit 1; done; done
+
+## schemathesis: let that tool (pip install schemathesis) hold the server to its OpenAPI document
+schemathesis:
+	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 60m -run Schemathesis ./api
 
 # Installs what is missing and says what.
 define install
@@ -93,6 +98,7 @@ deps:
 test-deps: deps
 	$(call install,$(TEST_PACKAGES),if command -v node >/dev/null; then missing=$${missing// nodejs/}; fi; if command -v npm >/dev/null; then missing=$${missing// npm/}; fi;)
 	@[ ui/e2e/node_modules/.package-lock.json -nt ui/e2e/package-lock.json ] || { echo "Installing playwright-core from npm"; cd ui/e2e && npm ci --no-audit --no-fund --loglevel=error; }
+	@[ api/e2e/node_modules/.package-lock.json -nt api/e2e/package-lock.json ] || { echo "Installing @glair/vision from npm"; cd api/e2e && npm ci --no-audit --no-fund --loglevel=error; }
 
 clean:
-	rm -rf bin tmp ui/e2e/node_modules
+	rm -rf bin tmp ui/e2e/node_modules api/e2e/node_modules

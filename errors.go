@@ -12,4 +12,11 @@ var (
 	ErrTooLarge  = errors.New("too large")
 	ErrNoPicture = errors.New("not a picture")
 	ErrGone      = errors.New("no longer kept") // e.g. events older than the journal's bound
+
+	// What a device on the LAN may be told before anything is judged.
+	ErrUnauthorized = errors.New("credentials missing or wrong")
+	ErrForbidden    = errors.New("credentials not valid for this") // right, but not for this dialect
+	ErrQuota        = errors.New("quota used up")
+	ErrRate         = errors.New("too many requests") // of one credential; the error may tell when with RetryAfter() time.Duration
+	ErrOverloaded   = errors.New("overloaded")        // of all together: it waited as long as it may
 )

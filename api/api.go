@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"livenessd"
@@ -75,7 +76,7 @@ type Reason struct {
 	Detail string `json:"detail"` // one sentence for the operator
 }
 
-// Deps is what the API speaks for. All fields are required.
+// Deps is what the API speaks for.
 type Deps struct {
 	Results Results
 	Journal Journal
@@ -83,6 +84,12 @@ type Deps struct {
 	// Ready returns what keeps the kiosk from judging, nothing when it can. It
 	// is called for every GET /readyz and must not wait.
 	Ready func() []Reason
+	// Access, Jobs and Judge are what the dialects of other services need.
+	// Without any of them those dialects are not served; all other fields are
+	// required.
+	Access Access
+	Jobs   Jobs
+	Judge  Judge
 }
 
 // Config says who may ask and how patient the API is. The zero value serves
@@ -110,6 +117,21 @@ type Config struct {
 	WriteTimeout time.Duration
 	// MaxStreams bounds the event streams open at one time; 16 when 0.
 	MaxStreams int
+
+	// What follows is for the dialects of other services.
+
+	// Origins are those of web pages that may call the dialects, as browsers
+	// write them ("https://desk.example"). None by default.
+	Origins []string
+	// ImageHosts are the hosts that pictures may be fetched from when a caller
+	// gives an address instead of a picture: "name" or "name:port", over https.
+	// None by default, and then nothing is fetched.
+	ImageHosts []string
+	// MaxBodies bounds the bytes of requests that are held at one time; 192 MiB
+	// when 0. A body takes twice its length.
+	MaxBodies int64
+	// Version is told to callers of BWS 3; "livenessd" when empty.
+	Version string
 }
 
 // server holds what the handlers share. Nothing in it changes after New.
@@ -121,6 +143,15 @@ type server struct {
 	heartbeat    time.Duration
 	writeTimeout time.Duration
 	streams      chan struct{} // one token for each open event stream
+
+	describing *describing
+
+	origins []string
+	version string
+	budget  *budget
+	images  *fetcher
+	now     func() time.Time
+	newID   func() string
 }
 
 // route is one line of a dialect's table.
@@ -131,20 +162,44 @@ type route struct {
 }
 
 // New returns the handler of the whole API. It owns /v1/, /healthz, /readyz,
-// /metrics and /openapi.json and answers 404 for every other path. The error
-// names the setting that cannot be used.
+// /metrics, /openapi.json and /docs, with Deps.Judge also the paths of the dialects
+// (DialectPaths), and answers 404 for every other path. The error names the setting
+// that cannot be used.
 //
 // The http.Server it is put into should set ReadHeaderTimeout and ReadTimeout,
 // and a BaseContext that ends with the daemon: that is what ends the event
 // streams, which Shutdown alone would wait for.
 func New(c Config, d Deps) (http.Handler, error) {
+	s, err := newServer(c, d)
+	if err != nil {
+		return nil, err
+	}
+	return s.whole(c.Metrics), nil
+}
+
+// newServer checks c and d.
+func newServer(c Config, d Deps) (*server, error) {
 	if d.Results == nil || d.Journal == nil || d.Kiosk == nil || d.Ready == nil {
 		return nil, fmt.Errorf("api: Deps must be complete: %w", livenessd.ErrInvalid)
 	}
-	if c.Heartbeat < 0 || c.WriteTimeout < 0 || c.MaxStreams < 0 {
-		return nil, fmt.Errorf("api: Heartbeat, WriteTimeout and MaxStreams must not be negative: %w", livenessd.ErrInvalid)
+	if dialects := d.Judge != nil; dialects != (d.Access != nil) || dialects != (d.Jobs != nil) {
+		return nil, fmt.Errorf("api: Deps needs all of Access, Jobs and Judge, or none: %w", livenessd.ErrInvalid)
+	}
+	if c.Heartbeat < 0 || c.WriteTimeout < 0 || c.MaxStreams < 0 || c.MaxBodies < 0 {
+		return nil, fmt.Errorf("api: Heartbeat, WriteTimeout, MaxStreams and MaxBodies must not be negative: %w", livenessd.ErrInvalid)
 	}
 	g, err := newGuard(c.Hosts, c.Authorize)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOrigins(c.Origins); err != nil {
+		return nil, err
+	}
+	described, err := newDescribing(d.Judge != nil)
+	if err != nil {
+		return nil, err
+	}
+	images, err := newFetcher(c.ImageHosts)
 	if err != nil {
 		return nil, err
 	}
@@ -160,14 +215,36 @@ func New(c Config, d Deps) (http.Handler, error) {
 		heartbeat:    orDefault(c.Heartbeat, 15*time.Second),
 		writeTimeout: orDefault(c.WriteTimeout, 10*time.Second),
 		streams:      make(chan struct{}, orDefault(c.MaxStreams, 16)),
+
+		describing: described,
+
+		origins: c.Origins,
+		version: c.Version,
+		budget:  newBudget(orDefault(c.MaxBodies, 192<<20), 5*time.Second),
+		images:  images,
+		now:     time.Now,
+		newID:   func() string { return uuid.Must(uuid.NewV7()).String() },
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	return s.observe(s.admit(s.mux(append(s.native(), s.health(c.Metrics)...)))), nil
+	if s.version == "" {
+		s.version = "livenessd"
+	}
+	return s, nil
 }
 
-func orDefault[T int | time.Duration](v, d T) T {
+// whole joins what the guard protects and the dialects, which have
+// credentials of their own.
+func (s *server) whole(metrics http.Handler) http.Handler {
+	own := s.admit(s.mux(append(s.native(), s.health(metrics)...)))
+	if s.Judge == nil {
+		return s.observe(own)
+	}
+	return s.observe(s.withDialects(own))
+}
+
+func orDefault[T int | int64 | time.Duration](v, d T) T {
 	if v == 0 {
 		return d
 	}
@@ -188,21 +265,9 @@ func (s *server) mux(routes []route) http.Handler {
 	}
 	for p, methods := range allowed {
 		slices.Sort(methods)
-		allow := strings.Join(methods, ", ")
-		m.Handle(p, s.handler(func(w http.ResponseWriter, r *http.Request) error {
-			w.Header().Set("Allow", allow)
-			return &refusal{
-				status: http.StatusMethodNotAllowed, code: "method_not_allowed",
-				message: "this path answers " + allow + " only",
-			}
-		}))
+		m.Handle(p, s.only(strings.Join(methods, ", ")))
 	}
-	notFound := s.handler(func(http.ResponseWriter, *http.Request) error {
-		return &refusal{
-			status: http.StatusNotFound, code: "not_found",
-			message: "there is nothing at this path; GET /openapi.json lists what there is",
-		}
-	})
+	notFound := s.nothing()
 	m.Handle("/", notFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The standard mux redirects an unclean path with a page of HTML. No
@@ -212,6 +277,27 @@ func (s *server) mux(routes []route) http.Handler {
 			return
 		}
 		m.ServeHTTP(w, r)
+	})
+}
+
+// nothing answers for a path that is none.
+func (s *server) nothing() http.Handler {
+	return s.handler(func(http.ResponseWriter, *http.Request) error {
+		return &refusal{
+			status: http.StatusNotFound, code: "not_found",
+			message: "there is nothing at this path; GET /openapi.json lists what there is",
+		}
+	})
+}
+
+// only refuses every method but those of allow.
+func (s *server) only(allow string) http.Handler {
+	return s.handler(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", allow)
+		return &refusal{
+			status: http.StatusMethodNotAllowed, code: "method_not_allowed",
+			message: "this path answers " + allow + " only",
+		}
 	})
 }
 

@@ -111,7 +111,7 @@ func testStreamAnswers(t *testing.T, w *witness) {
 	srv := serve(t, Config{MaxStreams: 1}, d)
 	var got strings.Builder
 	s := mustFollow(t, srv, "/v1/events?after=0", "")
-	w.judge(t, "GET", "/v1/events", s.r, nil)
+	w.judge(t, "GET", "/v1/events", answer{s.r.StatusCode, s.r.Header, nil})
 	for range 4 {
 		b := s.mustNext(t)
 		fmt.Fprintf(&got, "retry=%s id=%s event=%s data=%s\n", b.retry, b.id, b.event, b.data)

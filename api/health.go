@@ -1,14 +1,6 @@
 package api
 
-import (
-	_ "embed"
-	"net/http"
-)
-
-// document describes the native API and is kept equal to it by a test.
-//
-//go:embed openapi.json
-var document []byte
+import "net/http"
 
 // health returns the routes for those who watch over the daemon rather than
 // use it. metrics may be nil.
@@ -16,7 +8,8 @@ func (s *server) health(metrics http.Handler) []route {
 	routes := []route{
 		{"GET", "/healthz", alive},
 		{"GET", "/readyz", s.readiness},
-		{"GET", "/openapi.json", describe},
+		{"GET", "/openapi.json", s.describing.asJSON},
+		{"GET", "/docs", s.describing.asPage},
 	}
 	if metrics != nil {
 		routes = append(routes, route{"GET", "/metrics", func(w http.ResponseWriter, r *http.Request) error {
@@ -48,10 +41,4 @@ func (s *server) readiness(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, readyBody{Ready: true, Reasons: []Reason{}})
 	}
 	return writeJSON(w, http.StatusServiceUnavailable, readyBody{Reasons: reasons})
-}
-
-func describe(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(document)
-	return nil
 }

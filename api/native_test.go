@@ -125,6 +125,9 @@ func TestNative(t *testing.T) {
 		if !bytes.Equal(a.body, document) {
 			t.Error("the document is not served as it is")
 		}
+		if a = w.do(t, srv, call{method: "GET", target: "/docs"}); strings.Contains(string(a.body), "BioID") {
+			t.Error("the page shows dialects that are not served")
+		}
 		a = w.do(t, srv, call{method: "GET", target: "/metrics"})
 		if a.status != http.StatusNotFound {
 			t.Errorf("metrics without a handler: %d", a.status)

@@ -13,7 +13,12 @@ import (
 type openAPI struct {
 	OpenAPI    string
 	Paths      map[string]map[string]operation
-	Components struct{ Schemas map[string]schema }
+	Components struct {
+		Schemas   map[string]schema
+		Responses map[string]response
+	}
+
+	values map[string]bool // "Schema.property=value" of all listed values that were answered
 }
 
 type operation struct {
@@ -25,16 +30,38 @@ type operation struct {
 	RequestBody struct {
 		Content map[string]struct{ Schema schema }
 	}
-	Responses map[string]struct {
-		Description string
-		Content     map[string]struct{ Schema schema }
+	Responses map[string]response
+}
+
+type response struct {
+	Ref         string `json:"$ref"`
+	Description string
+	Headers     map[string]struct{}
+	Content     map[string]struct{ Schema schema }
+}
+
+// typeName is a schema's type; of several, the first.
+type typeName string
+
+func (n *typeName) UnmarshalJSON(b []byte) error {
+	var one string
+	if err := json.Unmarshal(b, &one); err == nil {
+		*n = typeName(one)
+		return nil
 	}
+	var several []string
+	if err := json.Unmarshal(b, &several); err != nil || len(several) == 0 {
+		return fmt.Errorf("type %s", b)
+	}
+	*n = typeName(several[0])
+	return nil
 }
 
 type schema struct {
 	Ref                  string `json:"$ref"`
-	Type                 string
+	Type                 typeName
 	Format               string
+	OneOf                []schema
 	Required             []string
 	Properties           map[string]schema
 	Items                *schema
@@ -47,9 +74,37 @@ type schema struct {
 
 func parseDocument(t *testing.T) *openAPI {
 	t.Helper()
-	var d openAPI
-	if err := json.Unmarshal(document, &d); err != nil {
-		t.Fatalf("openapi.json: %v", err)
+	return parseOpenAPI(t, document)
+}
+
+// parseJoined parses what is served when the dialects are.
+func parseJoined(t *testing.T) *openAPI {
+	t.Helper()
+	b, err := joinDocuments(document, dialectDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseOpenAPI(t, b)
+}
+
+func parseOpenAPI(t *testing.T, b []byte) *openAPI {
+	t.Helper()
+	d := openAPI{values: make(map[string]bool)}
+	if err := json.Unmarshal(b, &d); err != nil {
+		t.Fatalf("document: %v", err)
+	}
+	for _, methods := range d.Paths {
+		for _, op := range methods {
+			for status, r := range op.Responses {
+				name, ok := strings.CutPrefix(r.Ref, "#/components/responses/")
+				if !ok {
+					continue
+				}
+				if op.Responses[status], ok = d.Components.Responses[name]; !ok {
+					t.Fatalf("there is no response %s", name)
+				}
+			}
+		}
 	}
 	return &d
 }
@@ -65,7 +120,11 @@ func (d *openAPI) resolve(s schema) schema {
 // It is stricter than JSON Schema in one point: a property nobody documented
 // is a difference. An object schema without properties allows anything.
 func (d *openAPI) check(s schema, value any, at string) []string {
+	name := strings.TrimPrefix(s.Ref, "#/components/schemas/")
 	s = d.resolve(s)
+	if len(s.OneOf) > 0 {
+		return d.checkOneOf(s, value, at)
+	}
 	wrong := func(want string) []string { return []string{fmt.Sprintf("%s: %v is not %s", at, value, want)} }
 	switch s.Type {
 	case "string":
@@ -79,7 +138,7 @@ func (d *openAPI) check(s schema, value any, at string) []string {
 	case "number", "integer":
 		v, ok := value.(float64)
 		if !ok || s.Type == "integer" && v != float64(int64(v)) {
-			return wrong("a " + s.Type)
+			return wrong("a " + string(s.Type))
 		}
 	case "boolean":
 		if _, ok := value.(bool); !ok {
@@ -96,14 +155,30 @@ func (d *openAPI) check(s schema, value any, at string) []string {
 		}
 		return diffs
 	case "object":
-		return d.checkObject(s, value, at)
+		return d.checkObject(name, s, value, at)
 	default:
 		return []string{at + ": the document gives no type that this test knows"}
 	}
 	return nil
 }
 
-func (d *openAPI) checkObject(s schema, value any, at string) []string {
+func (d *openAPI) checkOneOf(s schema, value any, at string) []string {
+	fits := 0
+	var diffs []string
+	for _, one := range s.OneOf {
+		if wrong := d.check(one, value, at); len(wrong) > 0 {
+			diffs = append(diffs, wrong...)
+		} else {
+			fits++
+		}
+	}
+	if fits == 1 {
+		return nil
+	}
+	return append(diffs, fmt.Sprintf("%s: %d of the alternatives fit", at, fits))
+}
+
+func (d *openAPI) checkObject(schemaName string, s schema, value any, at string) []string {
 	v, ok := value.(map[string]any)
 	if !ok {
 		return []string{fmt.Sprintf("%s: %v is not an object", at, value)}
@@ -122,6 +197,9 @@ func (d *openAPI) checkObject(s schema, value any, at string) []string {
 		if !ok {
 			diffs = append(diffs, at+"."+name+": not documented")
 			continue
+		}
+		if text, ok := x.(string); ok && p.Enum != nil {
+			d.values[schemaName+"."+name+"="+text] = true
 		}
 		diffs = append(diffs, d.check(p, x, at+"."+name)...)
 	}

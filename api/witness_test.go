@@ -14,9 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
-var update = flag.Bool("update", false, "write testdata/native/*.golden anew")
+var update = flag.Bool("update", false, "write testdata/*/*.golden anew")
 
 // call is one request of a test.
 type call struct {
@@ -92,15 +93,18 @@ func (w *witness) do(t *testing.T, srv *httptest.Server, c call) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.judge(t, c.method, q.URL.Path, r, body)
-	return answer{r.StatusCode, r.Header, body}
+	a := answer{r.StatusCode, r.Header, body}
+	w.judge(t, c.method, q.URL.Path, a)
+	return a
 }
 
 // judge compares one answer with the document.
-func (w *witness) judge(t *testing.T, method, path string, r *http.Response, body []byte) {
+func (w *witness) judge(t *testing.T, method, path string, r answer) {
 	t.Helper()
 	var value any
-	isJSON := r.Header.Get("Content-Type") == "application/json"
+	body := r.body
+	media, _, _ := strings.Cut(r.header.Get("Content-Type"), ";")
+	isJSON := media == "application/json"
 	if isJSON && method != http.MethodHead {
 		if err := json.Unmarshal(body, &value); err != nil {
 			t.Fatalf("body is not JSON: %v: %q", err, body)
@@ -116,7 +120,7 @@ func (w *witness) judge(t *testing.T, method, path string, r *http.Response, bod
 		}
 		return
 	}
-	status := fmt.Sprint(r.StatusCode)
+	status := fmt.Sprint(r.status)
 	documented, ok := op.Responses[status]
 	if !ok {
 		t.Errorf("%s answered %s, which is not documented: %s", name, status, body)
@@ -129,7 +133,6 @@ func (w *witness) judge(t *testing.T, method, path string, r *http.Response, bod
 		}
 		return
 	}
-	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	content, ok := documented.Content[media]
 	if !ok {
 		t.Errorf("%s %s: Content-Type %q is not documented", name, status, media)
@@ -158,6 +161,8 @@ func transcript(c call, a answer) string {
 	}
 	if len(c.body) > 1000 {
 		fmt.Fprintf(&b, "> (%d bytes)\n", len(c.body))
+	} else if strings.ContainsFunc(c.body, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		fmt.Fprintf(&b, "> %q\n", c.body)
 	} else if c.body != "" {
 		fmt.Fprintf(&b, "> %s\n", c.body)
 	}
@@ -173,8 +178,16 @@ func transcript(c call, a answer) string {
 
 func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", "native", name+".golden")
+	compareGoldenIn(t, "native", name, got)
+}
+
+func compareGoldenIn(t *testing.T, folder, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", folder, name+".golden")
 	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -110,16 +110,38 @@ func yCbCrRow(dst []byte, m *image.YCbCr, y int) {
 	luma := m.Y[m.YOffset(b.Min.X, y):][:b.Dx()]
 	// Horizontal halving is what cameras send; COffset does any other.
 	half := b.Min.X == 0 && (m.SubsampleRatio == image.YCbCrSubsampleRatio420 || m.SubsampleRatio == image.YCbCrSubsampleRatio422)
-	row := m.COffset(b.Min.X, y)
-	for x, v := range luma {
-		at := row + x/2
-		if !half {
-			at = m.COffset(b.Min.X+x, y)
+	if !half {
+		for x, v := range luma {
+			at := m.COffset(b.Min.X+x, y)
+			bu, guv, rv := chroma(m.Cb[at], m.Cr[at])
+			full(dst[3*x:3*x+3:3*x+3], v, bu, guv, rv)
 		}
-		c, cb, cr := int32(v)<<16+1<<15, int32(m.Cb[at])-128, int32(m.Cr[at])-128
-		d := dst[3*x : 3*x+3 : 3*x+3]
-		d[0] = clamp(c + jBU*cb)
-		d[1] = clamp(c - jGU*cb - jGV*cr)
-		d[2] = clamp(c + jRV*cr)
+		return
 	}
+	row := m.COffset(b.Min.X, y)
+	width := len(luma)
+	cb, cr := m.Cb[row:row+(width+1)/2], m.Cr[row:row+(width+1)/2]
+	for i := range cb[:width/2] { // two pixels share their colours
+		bu, guv, rv := chroma(cb[i], cr[i])
+		d, l := dst[6*i:6*i+6:6*i+6], luma[2*i:2*i+2:2*i+2]
+		y0, y1 := int32(l[0])<<16+1<<15, int32(l[1])<<16+1<<15
+		d[0], d[1], d[2] = clamp(y0+bu), clamp(y0-guv), clamp(y0+rv)
+		d[3], d[4], d[5] = clamp(y1+bu), clamp(y1-guv), clamp(y1+rv)
+	}
+	if width%2 != 0 {
+		bu, guv, rv := chroma(cb[width/2], cr[width/2])
+		full(dst[3*width-3:3*width:3*width], luma[width-1], bu, guv, rv)
+	}
+}
+
+// chroma returns what a pixel's colours add to its light, in 1/65536.
+func chroma(u, v byte) (bu, guv, rv int32) {
+	cb, cr := int32(u)-128, int32(v)-128
+	return jBU * cb, jGU*cb + jGV*cr, jRV * cr
+}
+
+// full writes one pixel of full range.
+func full(dst []byte, y byte, bu, guv, rv int32) {
+	c := int32(y)<<16 + 1<<15
+	dst[0], dst[1], dst[2] = clamp(c+bu), clamp(c-guv), clamp(c+rv)
 }

@@ -57,6 +57,21 @@ func tiffOrientation(b []byte) int {
 	return 1
 }
 
+// Turn returns f, which must be livenessd.RGB, turned clockwise by 90, 180 or
+// 270 degrees; f itself by any other angle. Its Data are new then, and f's are
+// only read.
+func Turn(f livenessd.Frame, degrees int) livenessd.Frame {
+	switch degrees {
+	case 90:
+		return upright(f, 6)
+	case 180:
+		return upright(f, 3)
+	case 270:
+		return upright(f, 8)
+	}
+	return f
+}
+
 // upright returns f turned and mirrored so that EXIF orientation o becomes 1.
 func upright(f livenessd.Frame, o int) livenessd.Frame {
 	if o <= 1 || o > 8 {

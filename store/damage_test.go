@@ -20,6 +20,7 @@ type sample struct {
 	data    []byte
 	ids     []byte // of the side file
 	results map[string]livenessd.Result
+	jobs    map[string]livenessd.Job
 	last    uint64
 }
 
@@ -34,7 +35,10 @@ func makeSample(t testing.TB, results int) sample {
 	// The last commit stores something: where its header page is lost, the
 	// commit before it counts, and an erasure would be undone.
 	results -= results%7 - 5
-	a := sample{results: map[string]livenessd.Result{}}
+	a := sample{results: map[string]livenessd.Result{}, jobs: map[string]livenessd.Job{}}
+	if err := s.AddCredential(credential("gate")); err != nil {
+		t.Fatal(err)
+	}
 	for i := range results {
 		var picture []byte
 		if i%9 == 0 {
@@ -47,6 +51,13 @@ func makeSample(t testing.TB, results int) sample {
 			if err := s.PutSession(livenessd.Session{ID: r.Session, Created: noon, Result: r.ID}); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if i%3 == 0 {
+			j := job(noon)
+			if err := s.PutJobs(j); err != nil {
+				t.Fatal(err)
+			}
+			a.jobs[j.ID] = j
 		}
 		if i%7 == 3 {
 			if err := s.Delete(r.ID); err != nil {
@@ -87,14 +98,31 @@ func (a sample) openDamaged(t *testing.T, what string, data []byte) *Replaced {
 			t.Fatalf("%s: the result %s is not as it was stored", what, r.ID)
 		}
 	}
+	jobs, _, err := s.Jobs("", MaxPage, false)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	for _, j := range jobs {
+		want := a.jobs[j.ID]
+		if want.Seq = j.Seq; !same(j, want) {
+			t.Fatalf("%s: the job %s is not as it was stored", what, j.ID)
+		}
+	}
+	creds, err := s.Credentials()
+	if err != nil || len(creds) > 1 || (len(creds) == 1 && !same(creds[0], credential("gate"))) {
+		t.Fatalf("%s: credentials %+v, %v", what, creds, err)
+	}
 	if replaced == nil {
+		if len(jobs) != len(a.jobs) || len(creds) != 1 {
+			t.Fatalf("%s: %d of %d jobs, %d credentials, and nothing was said", what, len(jobs), len(a.jobs), len(creds))
+		}
 		if len(got) != len(a.results) || s.LastEvent() != a.last {
 			t.Fatalf("%s: %d of %d results, last event %d of %d, and nothing was said", what, len(got), len(a.results), s.LastEvent(), a.last)
 		}
 		return nil
 	}
-	if len(got) != replaced.Results {
-		t.Fatalf("%s: %d results, %d said to be carried over", what, len(got), replaced.Results)
+	if len(got) != replaced.Results || len(jobs) != replaced.Jobs || len(creds) != replaced.Credentials {
+		t.Fatalf("%s: %d results, %d jobs, %d credentials, said to be carried over: %+v", what, len(got), len(jobs), len(creds), replaced)
 	}
 	aside, err := os.ReadFile(replaced.Path)
 	if err != nil || !bytes.Equal(aside, data) {
@@ -302,7 +330,7 @@ func TestNewerSchema(t *testing.T) {
 		if _, err := tx.CreateBucket([]byte("something new")); err != nil {
 			return err
 		}
-		return putData(tx, bucketMeta, keySchema, []byte("2"))
+		return putData(tx, bucketMeta, keySchema, []byte("3"))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +342,7 @@ func TestNewerSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, replaced, err := Open(path, options())
-	if !errors.Is(err, livenessd.ErrInvalid) || replaced != nil || !strings.Contains(err.Error(), "schema 2") {
+	if !errors.Is(err, livenessd.ErrInvalid) || replaced != nil || !strings.Contains(err.Error(), "schema 3") {
 		t.Fatalf("got %v, %v", replaced, err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {

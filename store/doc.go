@@ -1,21 +1,25 @@
 // Package store knows how results outlive a power cut: one bbolt file that
-// holds results, the pictures an operator asked for, sessions and the journal
-// of events.
+// holds results, the pictures an operator asked for, sessions, the journal of
+// events, the calls of the API and the credentials of who may call.
 //
 // # What is promised
 //
 // A Put that returned nil is on the disk (fsynced) and is found again after a
-// power cut. The sequence numbers of results and the ids of events start at 1,
-// have no gaps and never repeat. A gap appears in one case only, after a
-// damaged file was replaced: see below.
+// power cut. The sequence numbers of results and jobs and the ids of events
+// start at 1, have no gaps and never repeat. A gap appears in one case only,
+// after a damaged file was replaced: see below.
 //
 // # Layout of the file
 //
-//	meta      "schema" and "counters"
-//	results   number → result        resultids   id → number
-//	pictures  number → picture
-//	sessions  number → session       sessionids  id → number
-//	events    number → event
+//	meta         "schema" and "counters"
+//	results      number → result        resultids   id → number
+//	pictures     number → picture
+//	sessions     number → session       sessionids  id → number
+//	events       number → event
+//	jobs         number → job           jobids      id → number
+//	credentials  name → credential
+//
+// The last three buckets came with schema 2; Open adds them to an older file.
 //
 // A number is 8 bytes, big endian, so the order of keys is the order of
 // commitment. Results are walked in that order and not in the order of their
@@ -33,11 +37,12 @@
 // checksum before bbolt maps it into memory, because bbolt panics, recurses
 // without end or touches memory outside the file where pages are wrong. A file
 // that fails is set aside as <path>.damaged-<UTC time>, never overwritten, and
-// a fresh one takes its place. Results, pictures and sessions that can still be
-// reached and whose checksums hold are carried over. The journal is not: it
-// starts anew, above every id that may have been given out before. Where one of
-// the two header pages is damaged it may be the newer one; then the last commit
-// is undone, be it a result or an erasure.
+// a fresh one takes its place. Results, pictures, sessions, jobs and
+// credentials that can still be reached and whose checksums hold are carried
+// over. The journal is not: it starts anew, above every id that may have been
+// given out before. Where one of the two header pages is damaged it may be the
+// newer one; then the last commit is undone, be it a result or an erasure, and
+// a credential that was removed last may be back.
 //
 // For that, a small file beside the store, <path>.ids, holds an upper bound of
 // all numbers given out. It is written once in 1000 numbers, before they are

@@ -41,6 +41,7 @@ func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
 
 // survey is what a walk over a sound file found.
 type survey struct {
+	schema  int
 	records map[string]int    // by bucket
 	first   map[string][]byte // lowest key by bucket
 	last    map[string][]byte // highest key by bucket
@@ -86,7 +87,7 @@ func inspect(r io.ReaderAt, size int64) (*survey, error) {
 func (s *survey) visit(p *pageFile) leafFunc {
 	return func(depth int, isBucket bool, key, value []byte) error {
 		name := string(key)
-		if !isBucket || !slices.Contains(buckets, name) {
+		if !isBucket || !slices.Contains(bucketsOf[Schema], name) {
 			return damaged("there is an unknown entry %.40q beside the buckets", name)
 		}
 		s.records[name] = 0
@@ -103,6 +104,12 @@ func (s *survey) visit(p *pageFile) leafFunc {
 			}
 			s.records[name]++
 			s.last[name] = append(s.last[name][:0], key...)
+			if name == bucketMeta && string(key) == string(keySchema) {
+				s.schema, err = strconv.Atoi(string(data))
+				if err != nil {
+					return damaged("the schema version is not a number: %v", err)
+				}
+			}
 			if name == bucketMeta && string(key) == string(keyCounters) {
 				if err := decode(name, key, data, &s.count); err != nil {
 					return damaged("%v", err)
@@ -116,9 +123,9 @@ func (s *survey) visit(p *pageFile) leafFunc {
 // agree checks what has to hold between buckets: each was written in one
 // transaction with its index, and the journal has no gaps.
 func (s *survey) agree() error {
-	for _, name := range buckets {
-		if _, ok := s.records[name]; !ok {
-			return damaged("the bucket %s is missing", name)
+	for _, name := range bucketsOf[Schema] {
+		if _, ok := s.records[name]; ok != slices.Contains(bucketsOf[s.schema], name) {
+			return damaged("the bucket %s is missing, or does not belong to schema %d", name, s.schema)
 		}
 	}
 	if s.records[bucketMeta] != 2 {
@@ -128,12 +135,13 @@ func (s *survey) agree() error {
 		bucketResults: s.count.Results, bucketResultIDs: s.count.Results,
 		bucketSessions: s.count.Sessions, bucketSessionIDs: s.count.Sessions,
 		bucketPictures: s.count.Pictures, bucketEvents: s.count.Events,
+		bucketJobs: s.count.Jobs, bucketJobIDs: s.count.Jobs, bucketCredentials: s.count.Credentials,
 	} {
 		if s.records[name] != want {
 			return damaged("%s has %d entries instead of %d", name, s.records[name], want)
 		}
 	}
-	for name, highest := range map[string]uint64{bucketResults: s.count.Result, bucketSessions: s.count.Session, bucketPictures: s.count.Result, bucketEvents: s.count.Event} {
+	for name, highest := range map[string]uint64{bucketResults: s.count.Result, bucketSessions: s.count.Session, bucketPictures: s.count.Result, bucketEvents: s.count.Event, bucketJobs: s.count.Job} {
 		if s.records[name] == 0 {
 			continue
 		}

@@ -18,8 +18,8 @@ const pruneBatch = 500
 
 // Pruned counts what Prune removed.
 type Pruned struct {
-	Results, Pictures, Sessions, Events int
-	Aside                               int // damaged files that had been set aside
+	Results, Pictures, Sessions, Events, Jobs int
+	Aside                                     int // damaged files that had been set aside
 }
 
 // Prune removes what is older than Options.MaxAge at now, and the oldest of
@@ -39,12 +39,13 @@ func (s *Store) Prune(now time.Time) (Pruned, error) {
 		all.Pictures += done.Pictures
 		all.Sessions += done.Sessions
 		all.Events += done.Events
+		all.Jobs += done.Jobs
 		if err != nil || done == (Pruned{}) {
 			var asideErr error
 			all.Aside, asideErr = s.pruneAside(now)
 			if all != (Pruned{}) {
 				s.o.Log.Info("old records were removed", "results", all.Results, "pictures", all.Pictures,
-					"sessions", all.Sessions, "events", all.Events, "files_aside", all.Aside)
+					"sessions", all.Sessions, "events", all.Events, "jobs", all.Jobs, "files_aside", all.Aside)
 				s.announce(0)
 			}
 			return all, errors.Join(err, asideErr)
@@ -72,6 +73,7 @@ func (s *Store) pruneSome(now time.Time) (done Pruned, err error) {
 				c.Events--
 				return tx.Bucket([]byte(bucketEvents)).Delete(number(n))
 			}},
+			{bucketJobs, c.Jobs - s.o.MaxJobs, func(n uint64) error { return removeJob(tx, &c, n) }},
 		} {
 			doomed, err := oldest(tx, kind.bucket, kind.excess, cutoff, now)
 			if err != nil {
@@ -84,7 +86,7 @@ func (s *Store) pruneSome(now time.Time) (done Pruned, err error) {
 			}
 		}
 		done = Pruned{Results: before.Results - c.Results, Pictures: before.Pictures - c.Pictures,
-			Sessions: before.Sessions - c.Sessions, Events: before.Events - c.Events}
+			Sessions: before.Sessions - c.Sessions, Events: before.Events - c.Events, Jobs: before.Jobs - c.Jobs}
 		if done == (Pruned{}) {
 			return errNothing
 		}
@@ -118,7 +120,7 @@ func oldest(tx *bbolt.Tx, bucket string, excess int, cutoff, now time.Time) ([]u
 		if err != nil {
 			return nil, err
 		}
-		var when struct { // a result and an event have the one, a session the other
+		var when struct { // results, events and jobs have the one, a session the other
 			At      time.Time `json:"at"`
 			Created time.Time `json:"created"`
 		}
@@ -181,6 +183,7 @@ func asideExpired(stamp string, cutoff, now time.Time) bool {
 // Stats is the state of the store in numbers.
 type Stats struct {
 	Results, Pictures, Sessions, Events int
+	Jobs, Credentials                   int
 	LastSeq                             uint64 // of the newest result
 	LastEvent                           uint64
 	OldestEvent                         uint64 // LastEvent+1 when the journal is empty
@@ -199,6 +202,7 @@ func (s *Store) Stats() (Stats, error) {
 		free := tx.DB().Stats()
 		pages := int64(free.FreePageN + free.PendingPageN)
 		st = Stats{Results: c.Results, Pictures: c.Pictures, Sessions: c.Sessions, Events: c.Events,
+			Jobs: c.Jobs, Credentials: c.Credentials,
 			LastSeq: c.Result, LastEvent: c.Event, OldestEvent: oldestEvent(c),
 			FreeBytes: pages * int64(tx.DB().Info().PageSize)}
 		return nil

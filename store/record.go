@@ -13,7 +13,7 @@ import (
 )
 
 // Schema is the version of the layout that this program writes and reads.
-const Schema = 1
+const Schema = 2
 
 // Names of buckets; the package comment draws them.
 const (
@@ -24,9 +24,19 @@ const (
 	bucketSessions   = "sessions"
 	bucketSessionIDs = "sessionids"
 	bucketEvents     = "events"
+
+	// since schema 2
+	bucketJobs        = "jobs"
+	bucketJobIDs      = "jobids"
+	bucketCredentials = "credentials"
 )
 
-var buckets = []string{bucketMeta, bucketResults, bucketResultIDs, bucketPictures, bucketSessions, bucketSessionIDs, bucketEvents}
+// bucketsOf are the buckets that a file of each schema has.
+var bucketsOf = map[int][]string{
+	1: {bucketMeta, bucketResults, bucketResultIDs, bucketPictures, bucketSessions, bucketSessionIDs, bucketEvents},
+	2: {bucketMeta, bucketResults, bucketResultIDs, bucketPictures, bucketSessions, bucketSessionIDs, bucketEvents,
+		bucketJobs, bucketJobIDs, bucketCredentials},
+}
 
 // Keys of the bucket meta. The place and the form of the schema never change,
 // whatever else does: an older program must be able to read them.
@@ -40,15 +50,19 @@ type counters struct {
 	Event   uint64 `json:"event"`
 	Result  uint64 `json:"result"`
 	Session uint64 `json:"session"`
+	Job     uint64 `json:"job,omitempty"`
 
 	Results  int `json:"results"`
 	Pictures int `json:"pictures"`
 	Sessions int `json:"sessions"`
 	Events   int `json:"events"`
+
+	Jobs        int `json:"jobs,omitempty"`
+	Credentials int `json:"credentials,omitempty"`
 }
 
 // highest is what the side file has to cover.
-func (c counters) highest() uint64 { return max(c.Event, c.Result, c.Session) }
+func (c counters) highest() uint64 { return max(c.Event, c.Result, c.Session, c.Job) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -97,7 +111,11 @@ func putData(tx *bbolt.Tx, bucket string, key, data []byte) error {
 
 // getData returns what putData stored, valid within tx; nil when there is none.
 func getData(tx *bbolt.Tx, bucket string, key []byte) ([]byte, error) {
-	v := tx.Bucket([]byte(bucket)).Get(key)
+	b := tx.Bucket([]byte(bucket))
+	if b == nil { // read only, and an older program wrote the file
+		return nil, nil
+	}
+	v := b.Get(key)
 	if v == nil {
 		return nil, nil
 	}
@@ -153,7 +171,7 @@ func putCounters(tx *bbolt.Tx, c counters) error {
 // layOut makes an empty store of the present schema whose numbers go on after
 // base.
 func layOut(tx *bbolt.Tx, base uint64) error {
-	for _, name := range buckets {
+	for _, name := range bucketsOf[Schema] {
 		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return fmt.Errorf("store: making the bucket %s: %w", name, err)
 		}
@@ -161,11 +179,11 @@ func layOut(tx *bbolt.Tx, base uint64) error {
 	if err := putData(tx, bucketMeta, keySchema, []byte(strconv.Itoa(Schema))); err != nil {
 		return err
 	}
-	return putCounters(tx, counters{Event: base, Result: base, Session: base})
+	return putCounters(tx, counters{Event: base, Result: base, Session: base, Job: base})
 }
 
 // migrate brings a store of an older schema up to Schema, one step at a time
-// and all in the caller's transaction. There is no older schema yet.
+// and all in the caller's transaction.
 func migrate(tx *bbolt.Tx) error {
 	data, err := getData(tx, bucketMeta, keySchema)
 	if err != nil {
@@ -175,8 +193,16 @@ func migrate(tx *bbolt.Tx) error {
 	if err != nil {
 		return fmt.Errorf("store: the schema version %q is not a number", data)
 	}
-	if version != Schema {
+	if version == Schema {
+		return nil
+	}
+	if version != 1 {
 		return fmt.Errorf("store: there is no way from schema %d to %d: %w", version, Schema, livenessd.ErrInvalid)
 	}
-	return nil
+	for _, name := range []string{bucketJobs, bucketJobIDs, bucketCredentials} {
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
+			return fmt.Errorf("store: making the bucket %s: %w", name, err)
+		}
+	}
+	return putData(tx, bucketMeta, keySchema, []byte(strconv.Itoa(Schema)))
 }

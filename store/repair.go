@@ -15,12 +15,14 @@ import (
 
 // Replaced says that a damaged file was set aside.
 type Replaced struct {
-	Path     string // where the damaged file lies now
-	Reason   string // what is wrong with it, for a person
-	Results  int    // how many results were carried over into the fresh file
-	Pictures int    // how many pictures
-	Sessions int    // how many sessions
-	Skipped  int    // how many damaged places were passed over while doing so
+	Path        string // where the damaged file lies now
+	Reason      string // what is wrong with it, for a person
+	Results     int    // how many results were carried over into the fresh file
+	Pictures    int    // how many pictures
+	Sessions    int    // how many sessions
+	Jobs        int    // how many jobs
+	Credentials int    // how many credentials: one whose removal was the last commit may be back
+	Skipped     int    // how many damaged places were passed over while doing so
 }
 
 // The name of a file that was set aside ends in a mark and the time in UTC.
@@ -172,7 +174,7 @@ func (s *Store) replace(f *os.File, reason string) (*Replaced, error) {
 		return nil, err
 	}
 	s.o.Log.Error("the store was damaged and has been replaced", "path", s.path, "aside", aside, "reason", reason,
-		"results", r.Results, "pictures", r.Pictures, "sessions", r.Sessions, "skipped", r.Skipped)
+		"results", r.Results, "pictures", r.Pictures, "sessions", r.Sessions, "jobs", r.Jobs, "credentials", r.Credentials, "skipped", r.Skipped)
 	return r, nil
 }
 
@@ -207,7 +209,7 @@ func (s *Store) salvage(f *os.File, db *bbolt.DB, r *Replaced) error {
 	// records from erased ones, and nothing is carried over.
 	if p, _ := openPages(f, fi.Size()); p != nil {
 		p.lenient = true
-		for _, names := range [][]string{{bucketMeta, bucketEvents, bucketResults, bucketSessions}, {bucketPictures}} {
+		for _, names := range [][]string{{bucketMeta, bucketEvents, bucketResults, bucketSessions, bucketJobs, bucketCredentials}, {bucketPictures}} {
 			p.restart()
 			if err := w.pass(p, names); err != nil {
 				return err
@@ -223,10 +225,11 @@ func (s *Store) salvage(f *os.File, db *bbolt.DB, r *Replaced) error {
 		return err
 	}
 	return db.Update(func(tx *bbolt.Tx) error {
-		c := counters{Event: base, Result: base, Session: base, Results: r.Results, Pictures: r.Pictures, Sessions: r.Sessions}
+		c := counters{Event: base, Result: base, Session: base, Job: base, Results: r.Results, Pictures: r.Pictures, Sessions: r.Sessions,
+			Jobs: r.Jobs, Credentials: r.Credentials}
 		_, err := s.appendEvent(tx, &c, livenessd.Event{Type: livenessd.EventStoreReplaced, At: s.o.Now(),
-			Detail: fmt.Sprintf("The store was damaged (%s). It was set aside as %s; %d results, %d pictures and %d sessions were carried over.",
-				r.Reason, r.Path, r.Results, r.Pictures, r.Sessions)}, 0)
+			Detail: fmt.Sprintf("The store was damaged (%s). It was set aside as %s; %d results, %d pictures, %d sessions, %d jobs and %d credentials were carried over; look through the credentials.",
+				r.Reason, r.Path, r.Results, r.Pictures, r.Sessions, r.Jobs, r.Credentials)}, 0)
 		return errors.Join(err, putCounters(tx, c))
 	})
 }
@@ -275,12 +278,12 @@ func (w *salvager) copier(name string) leafFunc {
 			w.note(key, data)
 			return nil
 		}
-		n, err := parseNumber(name, key)
-		if err != nil {
-			return damaged("%v", err)
+		if name == bucketCredentials {
+			err = w.credential(key, data)
+		} else {
+			err = w.numbered(name, key, data)
 		}
-		w.highest = max(w.highest, n)
-		if err := w.record(name, n, key, data); err != nil {
+		if err != nil {
 			return err
 		}
 		if w.pending += len(value); w.pending < salvageBatch {
@@ -305,6 +308,32 @@ func (w *salvager) note(key, data []byte) {
 	}
 }
 
+// credential copies an account: without it a caller could not ask any more.
+func (w *salvager) credential(key, data []byte) error {
+	var v livenessd.Credential
+	err := json.Unmarshal(data, &v)
+	if err == nil {
+		err = checkCredential(&v)
+	}
+	if err != nil || v.Name != string(key) {
+		return damaged("a credential cannot be read: %v", err)
+	}
+	if w.tx.Bucket([]byte(bucketCredentials)).Get(key) != nil {
+		return nil
+	}
+	w.r.Credentials++
+	return putData(w.tx, bucketCredentials, key, data)
+}
+
+func (w *salvager) numbered(name string, key, data []byte) error {
+	n, err := parseNumber(name, key)
+	if err != nil {
+		return damaged("%v", err)
+	}
+	w.highest = max(w.highest, n)
+	return w.record(name, n, key, data)
+}
+
 func (w *salvager) record(name string, n uint64, key, data []byte) error {
 	switch name {
 	case bucketResults:
@@ -323,6 +352,16 @@ func (w *salvager) record(name string, n uint64, key, data []byte) error {
 			return damaged("a session cannot be read: %v", err)
 		}
 		return w.put(name, bucketSessionIDs, []byte(v.ID), n, data, &w.r.Sessions)
+	case bucketJobs:
+		var v livenessd.Job
+		id, err := [16]byte{}, json.Unmarshal(data, &v)
+		if err == nil {
+			id, err = checkJob(&v)
+		}
+		if err != nil {
+			return damaged("a job cannot be read: %v", err)
+		}
+		return w.put(name, bucketJobIDs, id[:], n, data, &w.r.Jobs)
 	case bucketPictures:
 		if w.tx.Bucket([]byte(bucketResults)).Get(key) == nil {
 			return nil // its result is lost, nobody could ask for it or erase it

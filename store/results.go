@@ -30,11 +30,20 @@ func clampLimit(limit int) int {
 	return min(limit, MaxPage)
 }
 
-// resultKey returns the 16 bytes of a canonical UUID of version 7.
-func resultKey(id string) ([16]byte, error) {
+// uuid7 returns the 16 bytes of a canonical UUID of version 7. The error goes
+// on a sentence.
+func uuid7(id string) ([16]byte, error) {
 	u, err := uuid.Parse(id)
 	if err != nil || u.String() != id || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
-		return u, fmt.Errorf("store: the result id %.60q is not a UUID of version 7 in lower case: %w", id, livenessd.ErrInvalid)
+		return u, fmt.Errorf("%.60q is not a UUID of version 7 in lower case: %w", id, livenessd.ErrInvalid)
+	}
+	return u, nil
+}
+
+func resultKey(id string) ([16]byte, error) {
+	u, err := uuid7(id)
+	if err != nil {
+		return u, fmt.Errorf("store: the result id %w", err)
 	}
 	return u, nil
 }
@@ -187,39 +196,52 @@ func (s *Store) viewResult(id string, fn func(tx *bbolt.Tx, seq uint64) error) e
 // cursor stays good for ever, over restarts too. One that is not from here, or
 // from a walk the other way, is an error wrapping livenessd.ErrInvalid.
 func (s *Store) Results(cursor string, limit int, newestFirst bool) (page []livenessd.Result, next string, err error) {
-	limit = clampLimit(limit)
-	last, err := parseCursor(cursor, newestFirst)
-	if err != nil {
-		return nil, "", err
-	}
-	err = s.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(bucketResults)).Cursor()
-		k, step := c.First, c.Next
-		if newestFirst {
-			k, step = c.Last, c.Prev
-		}
-		key, _ := seek(c, k, last, newestFirst)
-		for ; key != nil; key, _ = step() {
-			if len(page) == limit {
-				next = formatCursor(page[limit-1].Seq, newestFirst)
-				return nil
-			}
-			seq, err := parseNumber(bucketResults, key)
-			if err != nil {
-				return err
-			}
-			var r livenessd.Result
-			if _, err := readResult(tx, seq, &r); err != nil {
-				return err
-			}
-			page = append(page, r)
-		}
-		return nil
-	})
+	err = s.walk(bucketResults, cursor, limit, newestFirst, func(tx *bbolt.Tx, seq uint64) error {
+		var r livenessd.Result
+		_, err := readResult(tx, seq, &r)
+		page = append(page, r)
+		return err
+	}, &next)
 	if err != nil {
 		return nil, "", err
 	}
 	return page, next, nil
+}
+
+// walk calls read for up to limit numbers of bucket from cursor on and sets
+// next to the cursor of the following page.
+func (s *Store) walk(bucket, cursor string, limit int, newestFirst bool, read func(tx *bbolt.Tx, seq uint64) error, next *string) error {
+	limit = clampLimit(limit)
+	last, err := parseCursor(cursor, newestFirst)
+	if err != nil {
+		return err
+	}
+	return s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil { // read only, and an older program wrote the file
+			return nil
+		}
+		c := b.Cursor()
+		start, step := c.First, c.Next
+		if newestFirst {
+			start, step = c.Last, c.Prev
+		}
+		n, seq := 0, uint64(0)
+		for key, _ := seek(c, start, last, newestFirst); key != nil; key, _ = step() {
+			if n == limit {
+				*next = formatCursor(seq, newestFirst)
+				return nil
+			}
+			if seq, err = parseNumber(bucket, key); err != nil {
+				return err
+			}
+			if err := read(tx, seq); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
 }
 
 // seek moves c behind number last in the direction of the walk; 0 is its start.

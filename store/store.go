@@ -21,13 +21,14 @@ const (
 	DefaultMaxAge     = 30 * 24 * time.Hour
 	DefaultMaxResults = 100_000
 	DefaultMaxEvents  = 100_000
+	DefaultMaxJobs    = 100_000
 	DefaultTimeout    = time.Second
 )
 
 // Options say what a Store keeps. The zero value of each field stands for its
 // default.
 type Options struct {
-	// MaxAge is how long results, pictures, sessions and events are kept;
+	// MaxAge is how long results, pictures, sessions, events and jobs are kept;
 	// default DefaultMaxAge. There is no "for ever".
 	MaxAge time.Duration
 	// MaxResults bounds the number of results, and that of sessions; default
@@ -36,6 +37,8 @@ type Options struct {
 	MaxResults int
 	// MaxEvents bounds the journal; default DefaultMaxEvents.
 	MaxEvents int
+	// MaxJobs bounds the jobs; default DefaultMaxJobs. One takes about 0.5 KiB.
+	MaxJobs int
 	// KeepPictures lets PutResult store the picture it is given. Default: no
 	// picture reaches the disk.
 	KeepPictures bool
@@ -50,8 +53,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.MaxAge < 0 || o.MaxResults < 0 || o.MaxEvents < 0 || o.Timeout < 0 {
-		return o, fmt.Errorf("store: MaxAge, MaxResults, MaxEvents and Timeout must not be negative: %w", livenessd.ErrInvalid)
+	if o.MaxAge < 0 || o.MaxResults < 0 || o.MaxEvents < 0 || o.MaxJobs < 0 || o.Timeout < 0 {
+		return o, fmt.Errorf("store: MaxAge, MaxResults, MaxEvents, MaxJobs and Timeout must not be negative: %w", livenessd.ErrInvalid)
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = DefaultMaxAge
@@ -61,6 +64,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxEvents == 0 {
 		o.MaxEvents = DefaultMaxEvents
+	}
+	if o.MaxJobs == 0 {
+		o.MaxJobs = DefaultMaxJobs
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -85,6 +91,10 @@ type Store struct {
 	closed bool
 
 	broken atomic.Bool // set once reading the mapped file faulted; final
+
+	queueMu sync.Mutex
+	queue   []*write   // waiting for a shared commit
+	turn    sync.Mutex // held by who commits for all
 
 	newsMu  sync.Mutex
 	changed chan struct{} // closed and replaced at each commit

@@ -42,6 +42,7 @@ type Config struct {
 	Session SessionConfig `toml:"session"`
 	Store   StoreConfig   `toml:"store"`
 	Page    PageConfig    `toml:"page"`
+	API     APIConfig     `toml:"api"`
 	LAN     LANConfig     `toml:"lan"`
 	Log     LogConfig     `toml:"log"`
 }
@@ -92,6 +93,7 @@ type StoreConfig struct {
 	MaxAge       Duration `toml:"max_age"`
 	MaxResults   int      `toml:"max_results"`
 	MaxEvents    int      `toml:"max_events"`
+	MaxJobs      int      `toml:"max_jobs"`
 	KeepPictures bool     `toml:"keep_pictures"`
 }
 
@@ -102,6 +104,15 @@ type PageConfig struct {
 	Language     string   `toml:"language"`
 	LanguagesDir string   `toml:"languages_dir"`
 	PreviewFPS   int      `toml:"preview_fps"`
+}
+
+// APIConfig is about the dialects, on both listeners.
+type APIConfig struct {
+	Analyses   int      `toml:"analyses"`
+	Waiting    int      `toml:"waiting"`
+	Patience   Duration `toml:"patience"`
+	Origins    []string `toml:"origins"`
+	ImageHosts []string `toml:"image_hosts"`
 }
 
 // LANConfig is about the API for other machines.
@@ -134,11 +145,14 @@ func defaultConfig() Config {
 		},
 		Store: StoreConfig{
 			Path: "/var/lib/livenessd/livenessd.db", MaxAge: Duration(90 * 24 * time.Hour),
-			MaxResults: 1_000_000, MaxEvents: 1_000_000,
+			MaxResults: 1_000_000, MaxEvents: 1_000_000, MaxJobs: 1_000_000,
 		},
 		Page: PageConfig{Listen: "127.0.0.1:8080", Hosts: []string{}, Language: "en", PreviewFPS: 15},
-		LAN:  LANConfig{Hosts: []string{}},
-		Log:  LogConfig{Level: "info", Format: "text"},
+		API: APIConfig{
+			Analyses: 1, Waiting: 64, Patience: Duration(5 * time.Second), Origins: []string{}, ImageHosts: []string{},
+		},
+		LAN: LANConfig{Hosts: []string{}},
+		Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 

@@ -26,6 +26,8 @@ func (c *Config) validate() error {
 		{"camera.fps", c.Camera.FPS, 1, 120}, {"camera.analysis_threads", c.Camera.AnalysisThreads, 1, 64},
 		{"page.preview_fps", c.Page.PreviewFPS, 1, ui.MaxPreviewFPS},
 		{"store.max_results", c.Store.MaxResults, 1, 1 << 30}, {"store.max_events", c.Store.MaxEvents, 1, 1 << 30},
+		{"store.max_jobs", c.Store.MaxJobs, 1, 1 << 30},
+		{"api.analyses", c.API.Analyses, 1, 64}, {"api.waiting", c.API.Waiting, 0, 1024},
 	} {
 		if n.v < n.lo || n.v > n.hi {
 			return bad("%s must be between %d and %d, not %d", n.key, n.lo, n.hi, n.v)
@@ -53,6 +55,9 @@ func (c *Config) validate() error {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return bad("page.listen must be a loopback address such as 127.0.0.1:8080, not %q: the page is for the screen of this machine, [lan] serves others", c.Page.Listen)
 	}
+	if p := time.Duration(c.API.Patience); p < 100*time.Millisecond || p > time.Minute {
+		return bad("api.patience must be between 100ms and 1m, not %v", p)
+	}
 	if err := c.LAN.validate(); err != nil {
 		return err
 	}
@@ -72,10 +77,8 @@ func (l LANConfig) validate() error {
 	if _, _, err := net.SplitHostPort(l.Listen); err != nil {
 		return fmt.Errorf("%w: lan.listen must be address:port, not %q", livenessd.ErrInvalid, l.Listen)
 	}
-	for _, f := range []struct{ key, v string }{{"lan.certificate", l.Certificate}, {"lan.key", l.Key}, {"lan.token_file", l.TokenFile}} {
-		if f.v == "" {
-			return fmt.Errorf("%w: %s is missing: the LAN listener serves TLS with a credential or not at all", livenessd.ErrInvalid, f.key)
-		}
+	if (l.Certificate == "") != (l.Key == "") {
+		return fmt.Errorf("%w: lan.certificate and lan.key go together: set both, or neither for a certificate that is made at the first start", livenessd.ErrInvalid)
 	}
 	return nil
 }

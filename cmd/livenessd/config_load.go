@@ -176,7 +176,7 @@ func suggest(key string) string {
 		sort.Strings(here)
 		return fmt.Sprintf("; [%s] knows %s", table, strings.Join(here, ", "))
 	}
-	return "; the tables are camera, models, session, store, page, lan and log"
+	return "; the tables are camera, models, session, store, page, api, lan and log"
 }
 
 // editDistance is Levenshtein's.

@@ -44,6 +44,7 @@ type command struct {
 
 // environment is what a command sees of the world.
 type environment struct {
+	in       io.Reader
 	out, err io.Writer
 	environ  []string
 }
@@ -56,13 +57,15 @@ func commands() []command {
 		{"eval", "-live DIR -attack DIR...", "measure error rates on folders of people and attacks (ISO/IEC 30107-3)", evalCommand},
 		{"camera", "[-json]", "list cameras, their stable names and formats", cameraCommand},
 		{"results", "[-json]", "list results, from the running daemon or from its file", resultsCommand},
+		{"jobs", "[-json]", "list calls of the API, from the running daemon or from its file", jobsCommand},
+		{"key", "add|list|set|remove", "credentials of devices on the LAN", keyCommand},
 		{"config", "[FILE]", "print the effective configuration, or check a file", configCommand},
 		{"version", "", "print the version", versionCommand},
 	}
 }
 
 func dispatch(ctx context.Context, args []string, out, errOut io.Writer) int {
-	env := &environment{out: out, err: errOut, environ: os.Environ()}
+	env := &environment{in: os.Stdin, out: out, err: errOut, environ: os.Environ()}
 	if len(args) == 0 {
 		usage(errOut)
 		return exitMisused

@@ -67,10 +67,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	}
 	defer func() { err = errors.Join(err, eyes.Close()) }()
 
-	results, replaced, err := store.Open(cfg.Store.Path, store.Options{
-		MaxAge: time.Duration(cfg.Store.MaxAge), MaxResults: cfg.Store.MaxResults, MaxEvents: cfg.Store.MaxEvents,
-		KeepPictures: cfg.Store.KeepPictures, Log: log,
-	})
+	results, replaced, err := store.Open(cfg.Store.Path, storeOptions(cfg.Store, log))
 	if err != nil {
 		return fmt.Errorf("store.path: %w", err)
 	}
@@ -96,8 +93,9 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		return fmt.Errorf("[session] %w", err)
 	}
 	boot := bootID(log)
+	camera := &precedence{}
 	term := &terminal{
-		log: log, kiosk: kiosk, camera: cam, analyzer: eyes, store: results, screen: page.Publish,
+		log: log, kiosk: kiosk, camera: cam, first: camera, analyzer: eyes, store: results, screen: page.Publish,
 		metrics: newMetrics(cam.frames, page.Clients), sup: sup, software: versionString(), boot: boot, pictures: cfg.Store.KeepPictures,
 		commands: make(chan func()), statuses: make(chan capture.Status),
 		sessions: map[string]livenessd.Session{}, reasons: map[string]string{},
@@ -108,7 +106,19 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
-	deps := api.Deps{Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready}
+	who, err := newAccess(results, log)
+	if err != nil {
+		return fmt.Errorf("store.path: the credentials cannot be read: %w", err)
+	}
+	calls := newBook(results.PutJobs, log)
+	entry := newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)
+	if err := entry.register(term.metrics.registry); err != nil {
+		return err
+	}
+	deps := api.Deps{
+		Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready,
+		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, entry),
+	}
 	servers, err := listen(ctx, cfg, term.metrics.registry, deps, page.Handler(), log)
 	if err != nil {
 		return err
@@ -117,10 +127,18 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	term.record(livenessd.Event{Type: livenessd.EventStarted, At: time.Now(), Detail: "livenessd " + versionString()})
 	defer func() { term.record(livenessd.Event{Type: livenessd.EventStopped, At: time.Now()}) }()
 
+	if s, err := listenControl(ctx, controlPath(cfg.Store.Path), &control{
+		keys: storedKeys{results}, jobs: storedJobs(results), changed: who.load, log: log,
+	}); err != nil {
+		log.Warn("`livenessd key` can only be used while the daemon is stopped", "error", err)
+	} else {
+		servers = append(servers, s)
+	}
 	for _, s := range servers {
 		group.Go(func() error { return s.serve(ctx) })
 	}
 	group.Go(func() error { return page.Run(ctx) })
+	group.Go(func() error { return calls.run(ctx) })
 	group.Go(func() error { return term.run(ctx) })
 	group.Go(func() error {
 		if h, ok := cam.frames.(*handover); ok {
@@ -131,6 +149,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 			term.notify(ctx, s)
 		}, func(f livenessd.Frame) {
 			page.Preview(f)
+			camera.arrived()
 			cam.frames.Put(f)
 		})
 	})
@@ -144,6 +163,10 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	log.Info("ready", "page", address, "camera", cfg.Camera.Source, "store", cfg.Store.Path, "version", versionString())
 	if err := sup.tell("READY=1"); err != nil {
 		log.Error("systemd cannot be told", "error", err)
+	}
+	if len(servers) > 1 && servers[1].cert != nil {
+		fmt.Fprintf(say, "The API for other machines: https://%s/ with the certificate SHA-256 %s\n", servers[1].listener.Addr(), servers[1].cert.fingerprint())
+		log.Info("the API for other machines", "address", servers[1].listener.Addr().String(), "sha256", servers[1].cert.fingerprint())
 	}
 	if ready != nil {
 		ready(address)
@@ -168,6 +191,14 @@ type eyes struct {
 
 func (e eyes) Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error) {
 	return e.AnalyzeWith(f, pipeline.Need{Texture: texture})
+}
+
+// storeOptions returns what the store keeps.
+func storeOptions(c StoreConfig, log *slog.Logger) store.Options {
+	return store.Options{
+		MaxAge: time.Duration(c.MaxAge), MaxResults: c.MaxResults, MaxEvents: c.MaxEvents, MaxJobs: c.MaxJobs,
+		KeepPictures: c.KeepPictures, Log: log,
+	}
 }
 
 // newRand returns the generator that draws movements, seeded so that nobody

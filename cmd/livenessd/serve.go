@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +23,7 @@ import (
 type server struct {
 	http     *http.Server
 	listener net.Listener
-	tls      bool
+	cert     *lanCert // of a listener with TLS, else nil
 }
 
 // listen opens every listener before anything is served: a port that is taken
@@ -32,16 +36,16 @@ func listen(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.
 			}
 		}
 	}()
-	local, err := api.New(api.Config{
+	local, err := api.New(apiConfig(cfg.API, api.Config{
 		Hosts: cfg.Page.Hosts, Registerer: listenerLabel(reg, "page"), Log: log,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
-	}, deps)
+	}), deps)
 	if err != nil {
 		return nil, fmt.Errorf("[page] %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
-	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json"} {
+	for _, path := range append(api.DialectPaths(), "/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs") {
 		mux.Handle(path, local)
 	}
 	l, err := net.Listen("tcp", cfg.Page.Listen)
@@ -52,11 +56,17 @@ func listen(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.
 	if cfg.LAN.Listen == "" {
 		return servers, nil
 	}
-	s, err := listenLAN(ctx, cfg.LAN, reg, deps, log)
+	s, err := listenLAN(ctx, cfg, reg, deps, log)
 	if err != nil {
 		return servers, err
 	}
 	return append(servers, s), nil
+}
+
+// apiConfig adds to c what both listeners have.
+func apiConfig(shared APIConfig, c api.Config) api.Config {
+	c.Origins, c.ImageHosts, c.Version = shared.Origins, shared.ImageHosts, "livenessd "+versionString()
+	return c
 }
 
 // listenerLabel tells the requests of one listener from those of another.
@@ -64,31 +74,102 @@ func listenerLabel(reg *prometheus.Registry, name string) prometheus.Registerer 
 	return prometheus.WrapRegistererWith(prometheus.Labels{"listener": name}, reg)
 }
 
-// listenLAN opens the listener for other machines: TLS, and a token on every
-// request.
-func listenLAN(ctx context.Context, cfg LANConfig, reg *prometheus.Registry, deps api.Deps, log *slog.Logger) (*server, error) {
-	authorize, err := tokenAuthorizer(cfg.TokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("lan.token_file: %w", err)
+// listenLAN opens the listener for other machines: TLS, the dialects with
+// their own credentials, and the native API for who has the token.
+func listenLAN(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.Deps, log *slog.Logger) (*server, error) {
+	authorize := func(*http.Request) error { return errNoToken }
+	if cfg.LAN.TokenFile != "" {
+		var err error
+		if authorize, err = tokenAuthorizer(cfg.LAN.TokenFile); err != nil {
+			return nil, fmt.Errorf("lan.token_file: %w", err)
+		}
 	}
-	cert, err := tls.LoadX509KeyPair(cfg.Certificate, cfg.Key)
+	cert, err := lanCertificate(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("lan.certificate, lan.key: %w", err)
+		return nil, err
 	}
-	handler, err := api.New(api.Config{
-		Hosts: cfg.Hosts, Authorize: authorize, Registerer: listenerLabel(reg, "lan"), Log: log,
-	}, deps)
+	handler, err := api.New(apiConfig(cfg.API, api.Config{
+		Hosts: cfg.LAN.Hosts, Authorize: authorize, Registerer: listenerLabel(reg, "lan"), Log: log,
+	}), deps)
 	if err != nil {
 		return nil, fmt.Errorf("[lan] %w", err)
 	}
-	l, err := net.Listen("tcp", cfg.Listen)
+	l, err := net.Listen("tcp", cfg.LAN.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("lan.listen: %w: choose another port, or stop what uses this one", err)
 	}
-	s := newServer(ctx, l, handler, log)
-	s.tls = true
-	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	s := newServer(ctx, newCrowd(l, maxLANConnections), handler, log)
+	s.cert = cert
+	s.http.TLSConfig = &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}
 	return s, nil
+}
+
+var errNoToken = errors.New("lan.token_file is not set: the native API is for this machine only")
+
+// lanCertificate is the operator's, or one of our own beside the store.
+func lanCertificate(cfg Config, log *slog.Logger) (*lanCert, error) {
+	file, key := cfg.LAN.Certificate, cfg.LAN.Key
+	if file == "" {
+		hosts := cfg.LAN.Hosts
+		if host, _, err := net.SplitHostPort(cfg.LAN.Listen); err == nil && host != "" {
+			hosts = append(slices.Clone(hosts), host)
+		}
+		var err error
+		if file, key, err = ownCertificateFiles(filepath.Dir(cfg.Store.Path), hosts, time.Now()); err != nil {
+			return nil, fmt.Errorf("a certificate for lan.listen cannot be made; set lan.certificate and lan.key: %w", err)
+		}
+	}
+	cert, err := openCertificate(file, key, log)
+	if err != nil {
+		return nil, fmt.Errorf("lan.certificate, lan.key: %w", err)
+	}
+	return cert, nil
+}
+
+// maxLANConnections is how many connections of other machines are open at one
+// time; more wait until one of these ends.
+const maxLANConnections = 256
+
+// crowd is a listener that bounds how many of its connections are open.
+type crowd struct {
+	net.Listener
+	places chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newCrowd(l net.Listener, most int) *crowd {
+	return &crowd{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
+}
+
+func (c *crowd) Accept() (net.Conn, error) {
+	select {
+	case c.places <- struct{}{}:
+	case <-c.closed:
+		return nil, net.ErrClosed
+	}
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		<-c.places
+		return nil, err
+	}
+	return &counted{Conn: conn, leave: sync.OnceFunc(func() { <-c.places })}, nil
+}
+
+func (c *crowd) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Listener.Close()
+}
+
+// counted is a connection that frees its place when it is closed.
+type counted struct {
+	net.Conn
+	leave func()
+}
+
+func (c *counted) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
 }
 
 func newServer(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) *server {
@@ -103,7 +184,7 @@ func newServer(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 func (s *server) serve(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() {
-		if s.tls {
+		if s.cert != nil {
 			done <- s.http.ServeTLS(s.listener, "", "")
 		} else {
 			done <- s.http.Serve(s.listener)

@@ -47,6 +47,7 @@ type terminal struct {
 	kiosk    *challenge.Kiosk
 	camera   *camera
 	analyzer analyzer
+	first    *precedence // over callers of the API
 	store    recorder
 	screen   func(livenessd.View)
 	metrics  *metrics
@@ -131,7 +132,9 @@ func (t *terminal) look(ctx context.Context) {
 	}
 	texture := t.kiosk.WantsTexture()
 	begin := time.Now()
+	t.first.begin()
 	o, err := t.analyzer.Analyze(f, texture)
+	t.first.end()
 	t.metrics.analysed(time.Since(begin), time.Since(f.At), err)
 	if err != nil {
 		t.log.Warn("a frame could not be analysed", "error", err)

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"livenessd"
+	"livenessd/api"
+	"livenessd/challenge"
+	"livenessd/pipeline"
+)
+
+// apiJudge answers the API's one neutral question with the networks that the
+// camera uses, after the camera.
+type apiJudge struct {
+	ctx  context.Context // the daemon's
+	eyes analyzer
+	gate *gate
+}
+
+func newJudge(ctx context.Context, eyes analyzer, g *gate) *apiJudge { return &apiJudge{ctx, eyes, g} }
+
+var _ api.Judge = (*apiJudge)(nil)
+
+// Judge waits for its turn and looks. Pictures are decoded after the wait, so
+// that those who wait hold no pixels.
+func (j *apiJudge) Judge(ctx context.Context, q api.Inquiry) (api.Verdict, error) {
+	leave, err := j.gate.enter(ctx)
+	if j.ctx.Err() != nil {
+		if err == nil {
+			leave()
+		}
+		return api.Verdict{}, errStopping
+	}
+	if err != nil {
+		return api.Verdict{}, err
+	}
+	defer leave()
+	return look(ctx, j.eyes, q)
+}
+
+// look says what the pictures of q show. Errors are *api.PictureError, ctx's
+// or a network's.
+func look(ctx context.Context, eyes analyzer, q api.Inquiry) (api.Verdict, error) {
+	var v api.Verdict
+	var seen []livenessd.Observation
+	for i, data := range q.Pictures {
+		if err := ctx.Err(); err != nil {
+			return api.Verdict{}, err
+		}
+		frame, err := pipeline.DecodePicture(data, pipeline.DefaultLimits())
+		if err != nil {
+			return api.Verdict{}, &api.PictureError{Picture: i, Err: fmt.Errorf("picture %d: %w", i+1, err)}
+		}
+		frame.Seq = uint64(i)
+		s, err := lookAt(eyes, frame)
+		if err != nil {
+			return api.Verdict{}, err
+		}
+		v.Pictures = append(v.Pictures, s)
+		seen = append(seen, s.Observation)
+	}
+	if q.Motion && len(seen) == 2 {
+		if score, ok := challenge.MotionScore(seen); ok {
+			v.Motion = &livenessd.Score{Value: score, Threshold: challenge.MotionThreshold, Model: "parallax"}
+		}
+		v.Heading = heading(&seen[0], &seen[1])
+	}
+	return v, nil
+}
+
+// lookAt analyses one picture. Where it shows no face it is turned: telephones
+// that lose the note of how they were held send people lying on their side.
+func lookAt(eyes analyzer, frame livenessd.Frame) (api.Shown, error) {
+	upright, err := eyes.Analyze(frame, true)
+	if err != nil {
+		return api.Shown{}, err
+	}
+	s := api.Shown{Observation: upright, Grey: grey(frame.Data)}
+	if len(upright.Faces) > 0 {
+		return s, nil
+	}
+	for _, degrees := range []int{90, 270, 180} {
+		o, err := eyes.Analyze(pipeline.Turn(frame, degrees), true)
+		if err != nil {
+			return api.Shown{}, err
+		}
+		if len(o.Faces) > 0 {
+			s.Observation, s.Rotated = o, degrees
+			return s, nil
+		}
+	}
+	return s, nil
+}
+
+const (
+	// greySamples bounds the pixels that are looked at.
+	greySamples = 1 << 16
+	// greyChroma is the mean difference between a pixel's largest and smallest
+	// colour, of 255, below which a picture has none. Pictures that were made
+	// grey have 0 (JPEG adds less than 1), people in dim lamplight 10 and more.
+	greyChroma = 2
+)
+
+// grey tells whether RGB pixels have no colours.
+func grey(rgb []byte) bool {
+	step := 3 * max(len(rgb)/3/greySamples, 1)
+	sum, n := 0, 0
+	for i := 0; i+2 < len(rgb); i += step {
+		r, g, b := rgb[i], rgb[i+1], rgb[i+2]
+		sum += int(max(r, g, b) - min(r, g, b))
+		n++
+	}
+	return n > 0 && float64(sum)/float64(n) < greyChroma
+}
+
+const (
+	// pitchGain makes up for pitch that is read from five landmarks, which
+	// comes out at half the angle.
+	pitchGain = 2
+	// leastTurn is the turn in degrees below which there is no direction; the
+	// services ask for five.
+	leastTurn = 4
+)
+
+// heading returns where the face turned from one picture to the next, in
+// degrees of the picture as api.Verdict has it; 0 for no turn.
+func heading(then, now *livenessd.Observation) float64 {
+	if len(then.Faces) == 0 || len(now.Faces) == 0 {
+		return 0
+	}
+	// A face that turns to the person's own left turns to the picture's right.
+	right, up := now.Pose.Yaw-then.Pose.Yaw, pitchGain*(now.Pose.Pitch-then.Pose.Pitch)
+	if !(math.Hypot(right, up) >= leastTurn) {
+		return 0
+	}
+	degrees := math.Atan2(up, right) * 180 / math.Pi
+	if degrees <= 0 {
+		degrees += 360
+	}
+	return degrees
+}
