@@ -3,15 +3,11 @@
 SHELL := /bin/bash
 GO    ?= go
 BIN   := bin/livenessd
-# Networks that are not in this repository: a folder beside the checkout.
-MODELS ?= $(abspath ../shared/reference-models)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 BUILD_PACKAGES := g++ pkg-config libopencv-dev libopencv-contrib-dev opencv-data
 TEST_PACKAGES  := chromium nodejs npm ffmpeg
 TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
-
-export LIVENESSD_MODELS_DIRS ?= $(MODELS),/etc/livenessd/models,/usr/share/livenessd/models
 
 .PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 

@@ -40,16 +40,16 @@ func shared(t testing.TB, parts ...string) string {
 	return path
 }
 
-func referenceSet(t testing.TB) *models.Set {
+func builtinSet(t testing.TB) *models.Set {
 	t.Helper()
-	set, err := models.Load([]string{shared(t, "reference-models")})
+	set, err := models.Load(nil)
 	must(t, err)
 	return set
 }
 
 func open(t testing.TB) *Pipeline {
 	t.Helper()
-	p, err := New(DefaultConfig(), referenceSet(t))
+	p, err := New(DefaultConfig(), builtinSet(t))
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })
 	return p
@@ -240,7 +240,7 @@ func TestSamePictureOtherWays(t *testing.T) {
 
 // A network for attributes is asked together with those for texture.
 func TestAnalyzeAttributes(t *testing.T) {
-	set := referenceSet(t)
+	set := builtinSet(t)
 	covers := small(t, "colours", models.RoleAttributes, models.AttributeNames...)
 	set.Attributes = &covers
 	p, err := New(DefaultConfig(), set)
@@ -265,7 +265,7 @@ func TestAnalyzeAttributes(t *testing.T) {
 }
 
 func TestClosedPipeline(t *testing.T) {
-	p, err := New(DefaultConfig(), referenceSet(t))
+	p, err := New(DefaultConfig(), builtinSet(t))
 	must(t, err)
 	must(t, p.Close())
 	must(t, p.Close())
@@ -295,7 +295,7 @@ func TestBrokenNetwork(t *testing.T) {
 			s.Attributes = &n
 		},
 	} {
-		set := referenceSet(t)
+		set := builtinSet(t)
 		spoil(set)
 		p, err := New(DefaultConfig(), set)
 		if err == nil {

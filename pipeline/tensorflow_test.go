@@ -83,7 +83,7 @@ func siteOf(t testing.TB, description map[string]any, files map[string][]byte) *
 	for name, data := range files {
 		must(t, os.WriteFile(filepath.Join(site, name), data, 0o600))
 	}
-	set, err := models.Load([]string{site, shared(t, "reference-models")})
+	set, err := models.Load([]string{site})
 	must(t, err)
 	return set
 }

@@ -42,7 +42,7 @@ func TestRefusals(t *testing.T) {
 	write(t, filepath.Join(dir, "notes.jpg"), "these are no pixels")
 	write(t, filepath.Join(dir, "file"), "")
 	missing := siteWith(t, attributesSpec("gone"), nil)
-	models := "models.dirs=" + needModels(t)
+	models := "models.dirs=" + t.TempDir()
 	fine := []string{"-set", models, "-store", filepath.Join(dir, "l.db"), "-listen", "127.0.0.1:0"}
 
 	tests := []struct {
@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"no such flag", []string{"run", "-loud"}, 2, []string{"-loud"}},
 		{"config typo", []string{"config", filepath.Join(dir, "typo.toml")}, 2, []string{"typo.toml", "line 3", `"camera.sourze"`, `"camera.source"`}},
 		{"config file missing", []string{"config", "/nowhere.toml"}, 2, []string{"/nowhere.toml", "no such file"}},
-		{"network missing", []string{"run", "-camera", "sim", "-set", "models.dirs=" + missing + "," + needModels(t)}, 1, []string{"[models]", missing, "gone.onnx", "was not found"}},
+		{"network missing", []string{"run", "-camera", "sim", "-set", "models.dirs=" + missing + "," + t.TempDir()}, 1, []string{"[models]", missing, "gone.onnx", "was not found"}},
 		{"folder of the store missing", append([]string{"run", "-camera", "sim"}, "-set", models, "-store", "/nowhere/l.db"), 1, []string{"store.path", "/nowhere"}},
 		{"folder of the store is a file", append([]string{"run", "-camera", "sim"}, "-set", models, "-store", filepath.Join(dir, "file", "l.db")), 1, []string{"store.path", filepath.Join(dir, "file")}},
 		{"port taken", append(append([]string{"run", "-camera", "sim"}, fine...), "-listen", taken.Addr().String()), 1, []string{"page.listen", "address already in use"}},
@@ -102,7 +102,7 @@ func TestStoreNotWritable(t *testing.T) {
 	} else if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := cli(t, "run", "-camera", "sim", "-set", "models.dirs="+needModels(t), "-listen", "127.0.0.1:0", "-store", filepath.Join(dir, "l.db"))
+	code, _, errs := cli(t, "run", "-camera", "sim", "-set", "models.dirs="+t.TempDir(), "-listen", "127.0.0.1:0", "-store", filepath.Join(dir, "l.db"))
 	if code != 1 || !strings.Contains(errs, "store.path") || !strings.Contains(errs, dir) {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
@@ -144,7 +144,7 @@ func TestCameraMissing(t *testing.T) {
 func TestResultsCommand(t *testing.T) {
 	d := start(t, append([]string{"-camera", "sim:too-far", "-set", "camera.simulation_seed=9"}, append(patient, quick...)...)...)
 	listen := strings.TrimSuffix(strings.TrimPrefix(d.page, "http://"), "/")
-	code, _, errs := cli(t, "run", "-camera", "sim", "-listen", "127.0.0.1:0", "-store", d.store, "-set", "models.dirs="+needModels(t))
+	code, _, errs := cli(t, "run", "-camera", "sim", "-listen", "127.0.0.1:0", "-store", d.store, "-set", "models.dirs="+t.TempDir())
 	if code != 1 || !strings.Contains(errs, d.store) || !strings.Contains(errs, "busy") {
 		t.Errorf("a second daemon: exit code %d, %s", code, errs)
 	}
@@ -184,7 +184,7 @@ func TestResultsCommand(t *testing.T) {
 // Ensure that check says what each file is, a line each, with the exit codes
 // that scripts rely on.
 func TestCheckReal(t *testing.T) {
-	models := "models.dirs=" + needModels(t)
+	models := "models.dirs=" + t.TempDir()
 	person := firstFile(t, needData(t, "nuaa-train", "Client"))
 	photo := firstFile(t, needData(t, "nuaa-train", "Imposter"))
 	empty := filepath.Join(t.TempDir(), "empty.png")

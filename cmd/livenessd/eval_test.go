@@ -264,7 +264,7 @@ func drawFrames(t *testing.T, dir, scene string, n int) {
 // Ensure the whole command on drawn people: every output, and that the counts
 // are those of the folders.
 func TestEvalCommand(t *testing.T) {
-	models := needModels(t)
+	models := t.TempDir()
 	dir := t.TempDir()
 	in := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
 	drawFrames(t, in("live", "one"), "person", 3)
@@ -319,7 +319,7 @@ func TestEvalCommand(t *testing.T) {
 // Ensure that real people and printed photos are told apart as the card of the
 // networks says, by a command that anybody can run.
 func TestEvalReal(t *testing.T) {
-	models := needModels(t)
+	models := t.TempDir()
 	few := func(source string) string {
 		dir := t.TempDir()
 		folders, err := filepath.Glob(filepath.Join(needData(t, "nuaa-train", source), "*"))

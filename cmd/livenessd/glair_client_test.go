@@ -36,7 +36,7 @@ func TestGLAIRClientAgainstDaemon(t *testing.T) {
 	defer os.RemoveAll(dir)
 	cfg := defaultConfig()
 	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{needModels(t)}
+	cfg.Models.Dirs = []string{t.TempDir()}
 	cfg.Store.Path = filepath.Join(dir, "s.db")
 	cfg.Page.Listen = "127.0.0.1:0"
 	page, _, end := startDaemon(t, cfg)

@@ -59,7 +59,7 @@ func TestLANDialect(t *testing.T) {
 	defer os.RemoveAll(dir)
 	cfg := defaultConfig()
 	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{needModels(t)}
+	cfg.Models.Dirs = []string{t.TempDir()}
 	cfg.Store.Path = filepath.Join(dir, "s.db")
 	cfg.Page.Listen = "127.0.0.1:0"
 	cfg.LAN.Listen = "127.0.0.1:0"

@@ -74,7 +74,7 @@ func TestLAN(t *testing.T) {
 
 	cfg := defaultConfig()
 	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{needModels(t)}
+	cfg.Models.Dirs = []string{t.TempDir()}
 	cfg.Store.Path = filepath.Join(t.TempDir(), "livenessd.db")
 	cfg.Page.Listen = "127.0.0.1:0"
 	cfg.LAN = LANConfig{Listen: address, Certificate: cert, Key: key, TokenFile: tokenFile, Hosts: []string{}}

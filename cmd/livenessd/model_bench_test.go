@@ -71,7 +71,7 @@ func TestQuantile(t *testing.T) {
 
 // Ensure that every network is timed with each number of threads.
 func TestBenchCommand(t *testing.T) {
-	set := "models.dirs=" + siteWith(t, colours(), madeNetwork(t, "colours")) + "," + needModels(t)
+	set := "models.dirs=" + siteWith(t, colours(), madeNetwork(t, "colours")) + "," + t.TempDir()
 	code, out, errs := cli(t, "model", "-bench", "-n", "1", "-json", "-set", set)
 	var r benchReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitOK {

@@ -108,7 +108,7 @@ func TestBadNetworks(t *testing.T) {
 
 // Ensure that commands say in one line which network is bad, and why.
 func TestCommandsRefuseBadNetwork(t *testing.T) {
-	dir, known := siteWith(t, attributesSpec("crash"), madeNetwork(t, "crash")), needModels(t)
+	dir, known := siteWith(t, attributesSpec("crash"), madeNetwork(t, "crash")), t.TempDir()
 	code, out, errs := cli(t, "model", "-check", "-set", "models.dirs="+known, dir)
 	if code != exitFailed || strings.Count(out, "cannot be used: loading and running it ended the process") != 1 || strings.Contains(out+errs, "goroutine ") {
 		t.Errorf("model -check: exit code %d, %s%s", code, out, errs)
@@ -138,7 +138,7 @@ func TestCommandsRefuseBadNetwork(t *testing.T) {
 
 // Ensure that a site's good network is used.
 func TestGoodNetwork(t *testing.T) {
-	dir, known := siteWith(t, colours(), madeNetwork(t, "colours")), needModels(t)
+	dir, known := siteWith(t, colours(), madeNetwork(t, "colours")), t.TempDir()
 	set := "models.dirs=" + dir + "," + known
 	code, out, errs := cli(t, "model", "-check", "-set", "models.dirs="+known, filepath.Join(dir, models.SetFile))
 	if code != exitOK || !strings.Contains(out, "site-colours") || !strings.Contains(out, "ok, 1 KiB, "+dir) {

@@ -107,7 +107,7 @@ func replay(t testing.TB, path string) []livenessd.Result {
 	t.Helper()
 	cfg := defaultConfig()
 	cfg.Camera.Source, cfg.Camera.ReplaySpeed, cfg.Camera.FPS = "replay:"+path, 0, 12
-	cfg.Models.Dirs = []string{needModels(t)}
+	cfg.Models.Dirs = []string{t.TempDir()}
 	cfg.Store.Path = filepath.Join(t.TempDir(), "livenessd.db")
 	cfg.Page.Listen = "127.0.0.1:0"
 	cfg.Session.LockFailures = 0 // every picture shall have its chance

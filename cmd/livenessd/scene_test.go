@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -51,7 +52,31 @@ func play(t testing.TB, eyes eyes, scene string, seed int64, trace func(*livenes
 
 func newEyes(t testing.TB) eyes {
 	t.Helper()
-	set, err := models.Load([]string{needModels(t)})
+	return eyesOf(t)
+}
+
+// publicEyes are those of a site that uses the public networks. It skips where
+// they are not there.
+func publicEyes(t testing.TB) eyes {
+	t.Helper()
+	dir := filepath.Join("..", "..", "..", "shared", "reference-models")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("SKIPPED: the public networks are not there: %v", err)
+	}
+	set, err := os.ReadFile(filepath.Join("..", "..", "models", "reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := t.TempDir()
+	if err := os.WriteFile(filepath.Join(site, models.SetFile), set, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return eyesOf(t, site, dir)
+}
+
+func eyesOf(t testing.TB, dirs ...string) eyes {
+	t.Helper()
+	set, err := models.Load(dirs)
 	if err != nil {
 		t.Fatal(err)
 	}

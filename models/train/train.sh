@@ -25,19 +25,31 @@ face)
 	scenes scenes-face person,person-limited,print,tablet,two-people,nobody,too-far,too-near 12 5000
 	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
 	python3 face/train.py --data "$data" --reference "$reference" --faceless "$work/faceless" --scenes "$work/scenes-face" \
-		--work "$work/face" --out "$work/face.onnx"
+		--work "$work/face" --out "$out/face.onnx"
+	python3 digests.py ../set.json:../weights
 	;;
 texture)
 	scenes scenes-texture person,person-limited,print,tablet 75 1000
+	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
 	cd texture
-	common=(--data "$data" --reference "$reference" --scenes "$work/scenes-texture")
-	python3 prepare.py "${common[@]}" --wide --out "$work/wide"
-	python3 prepare.py "${common[@]}" --out "$work/samples"
-	[ -e "$work/views.1.pt" ] || python3 distil.py --samples "$work/wide" --reference "$reference" --out "$work/views.pt"
-	for without in replay nuaa none; do
-		python3 train.py --samples "$work/samples" --reference "$reference" --views "$work/views.pt" --out "$work/texture-without-$without.onnx" \
-			$([ $without = none ] || echo --without $without)
-	done
+	python3 prepare.py --data "$data" --reference "$reference" --scenes "$work/scenes-texture" --faceless "$work/faceless" --out "$work/samples"
+	train() { # name, and what else train.py is told
+		[ -e "$work/$1.done" ] || { python3 train.py --samples "$work/samples" --reference "$reference" --out "$work/$1.pt" "${@:2}" && touch "$work/$1.done"; }
+	}
+	train base --without replay --without nuaa --steps 3200
+	train without-replay --without replay --start "$work/base.pt.last" --steps 2800 --rate 0.0018 --settle
+	train without-nuaa --without nuaa --start "$work/base.pt.last" --steps 800 --rate 0.0018 --settle
+	train texture --labels --hold 0 --start "$work/without-replay.pt.last" --steps 2700 --rate 0.0012 --settle
+	platt() { python3 platt.py --data "$data" --reference "$reference" --samples "$work/samples" --weights "$work/$1.pt" --set "${@:2}"; }
+	platt texture ../../set.json --hold 0
+	platt without-replay ../without-replay/set.json --without replay
+	platt without-nuaa ../without-nuaa/set.json --without nuaa
+	python3 export.py --weights "$work/without-replay.pt" --out ../without-replay/texture.onnx
+	python3 export.py --weights "$work/without-nuaa.pt" --out ../without-nuaa/texture.onnx
+	python3 export.py --weights "$work/texture.pt" --out "$out/texture.onnx"
+	cd ..
+	python3 digests.py ../set.json:../weights without-replay/set.json without-nuaa/set.json
+	python3 savedmodel.py
 	;;
 *)
 	echo "train.sh: there is no network $network; attributes, face and texture are there" >&2

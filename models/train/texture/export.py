@@ -1,4 +1,13 @@
-"""From a trained network to the file the daemon embeds."""
+#!/usr/bin/env python3
+"""From trained weights to the file that the daemon embeds.
+
+    export.py --weights FILE.pt --out FILE.onnx [--bias LOGIT]
+
+The file gives three logits, print, live and screen; the second teacher's part of
+the answer and the bias are in that of live, so that the softmax's probability
+of live is the answer. --bias moves the decision at 0.5: more is laxer.
+"""
+import argparse
 import copy
 import warnings
 
@@ -10,19 +19,21 @@ import net
 
 
 class Shipped(nn.Module):
-    """Two logits, attack and live, whose difference is the logit of live."""
+    """Three logits whose log odds of live are net.answer and a bias."""
 
-    def __init__(self, texture):
+    def __init__(self, texture, bias):
         super().__init__()
-        self.t = fold(copy.deepcopy(texture).eval())
-        w, b = texture.live.weight.detach(), texture.live.bias.detach()
-        self.out = nn.Linear(w.shape[1], 2)
+        self.stages = fold(copy.deepcopy(texture.stages).eval())
+        self.say = copy.deepcopy(texture.say)
+        live = net.CLASSES.index("live")
         with torch.no_grad():
-            self.out.weight.copy_(torch.cat([-w / 2, w / 2]))
-            self.out.bias.copy_(torch.cat([-b / 2, b / 2]))
+            self.say.weight[live] += net.SECOND * texture.also.weight[0] + texture.amend.weight[0]
+            self.say.bias[live] += net.SECOND * texture.also.bias[0] + texture.amend.bias[0] + bias
 
     def forward(self, x):
-        return self.out(self.t.features(x))
+        for s in self.stages:
+            x = s(x)
+        return self.say(x)
 
 
 def fold(module):
@@ -38,9 +49,24 @@ def fold(module):
     return module
 
 
-def write(texture, path):
-    m = Shipped(texture).eval()
+def write(texture, path, bias=0.0):
+    m = Shipped(texture, bias).eval()
     with warnings.catch_warnings():  # the exporter's talk about its successor, whose files OpenCV 4.6 cannot read
         warnings.simplefilter("ignore")
         torch.onnx.export(m, torch.zeros(1, 3, net.SIDE, net.SIDE), path, opset_version=11,
                           input_names=["input"], output_names=["output"], dynamo=False)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--weights", required=True)
+    a.add_argument("--out", required=True)
+    a.add_argument("--bias", type=float, default=0.0)
+    o = a.parse_args()
+    texture = net.Texture()
+    texture.load_state_dict(torch.load(o.weights))
+    write(texture, o.out, o.bias)
+
+
+if __name__ == "__main__":
+    main()

@@ -50,7 +50,7 @@ def by_recording(logit, live, recording):
 
 def crops(data, reference):
     """The real pictures' crops, cached beside the data's name in the temporary folder."""
-    cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), "livenessd-crops-1.8.pickle")
+    cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"livenessd-crops-{SCALE}.pickle")
     if os.path.exists(cache):
         with open(cache, "rb") as f:
             return pickle.load(f)
@@ -60,10 +60,10 @@ def crops(data, reference):
         if source not in ("replay", "nuaa"):
             continue
         img = cv2.imread(path)
-        f = common.largest_face(face, img)
-        if f is not None:
-            part = cv2.resize(common.crop(img, f[1:], SCALE, SHAPE), (SIDE, SIDE))
-            rows.append((part, source, kind, who, recording, max(f[3], f[4])))
+        box = face.box(img)
+        if box is not None:
+            part = cv2.resize(common.crop(img, box, SCALE, SHAPE), (SIDE, SIDE))
+            rows.append((part, source, kind, who, recording, max(box[2:])))
     with open(cache, "wb") as f:
         pickle.dump(rows, f)
     return rows
@@ -84,8 +84,8 @@ def main():
     logit = []
     for r in rows:
         net.setInput(cv2.dnn.blobFromImage(r[0], 1 / 127.5, mean=(127.5,) * 3, swapRB=False))
-        v = net.forward()[0]
-        logit.append(v[1] - v[0])
+        v = net.forward()[0].astype(float)
+        logit.append(v[1] - np.logaddexp(v[0], v[2]))
     report(np.array(logit), source, kind, who, recording, np.array([r[5] for r in rows]), o.source, o.fold, fold_of)
 
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Make the samples that the texture network learns from.
 
-    prepare.py --data DIR --reference DIR --scenes DIR --out DIR [--size N] [--jobs 2]
+    prepare.py --data DIR --reference DIR --scenes DIR --out DIR [--faceless DIR] [--size N] [--jobs 2]
 
-A sample is a crop as the network will see it, what it shows and where it is
-from. Samples are written in shards, in random order;
-each is made by its own seeded generator, so the number of jobs changes nothing.
+Two kinds, each a part of a picture, what it shows and where it is from:
+DIR/wide, larger squares from real pictures, simulated attacks and what other
+cameras would make of them, for the teachers to look at; and DIR/near, the face
+as the network will see it, of each real picture as it is, to learn from what it is. Written in shards, in random order; each sample
+is made by its own seeded generator, so the number of jobs changes nothing.
 """
 import argparse
+import glob
 import os
 import pickle
 import sys
@@ -18,11 +21,13 @@ import cv2
 import numpy as np
 
 import common
+import detector
 import simulate
-from measure import SCALE, SHAPE, SIDE
+from measure import SCALE, SHAPE
 
 SEED = 1
 WIDE = (160, 2.0, "square")
+NEAR = (96, SCALE, SHAPE)
 SHARD = 1000
 LIMITS = 800  # pixels of a picture's longer side: larger ones are made smaller first
 
@@ -48,37 +53,40 @@ def find(face, rows):
     for picture, source, kind, who, recording in rows:
         img = cv2.imread(picture) if isinstance(picture, str) else picture
         img = bounded(img)
-        f = common.largest_face(face, img)
-        if f is None or min(f[3], f[4]) < 30:
+        box = face.box(img)
+        if box is None or min(box[2:]) < 30:
             continue
         ok, b = cv2.imencode(".png", img, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         name = picture if isinstance(picture, str) else recording
-        out.append((os.path.basename(name), source, kind, who, recording, b, f[1:]))
+        out.append((os.path.basename(name), source, kind, who, recording, b, box))
     return out
 
 
-def make(seed, face, picture, fake, view):
+def make(seed, face, picture, fake):
     name, source, kind, who, recording, data, box = picture
     rng = np.random.default_rng([SEED, seed])
-    img = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    x, y, w, h = box
-    img, box = zoom(rng, img, box)
+    img, box = zoom(rng, cv2.imdecode(data, cv2.IMREAD_COLOR), box)
     if fake:
         img, medium, box = simulate.attack(rng, img, box)
         kind = "simulated-" + medium
-        f = common.largest_face(face, img)
-        if f is None or common.iou(f[1:], box) < 0.3:
+        found = face.box(img)
+        if found is None or detector.overlap(box, np.array([found]))[0] < 0.3:
             return None
-        box = f[1:]
+        box = found
     else:
         img = simulate.camera(rng, img, rng.choice([0, 0.5, 1.0], p=[0.4, 0.3, 0.3]))
-    x, y, w, h = box
-    x, y = x + rng.normal(0, 0.03) * w, y + rng.normal(0, 0.03) * h
-    g = np.exp(rng.normal(0, 0.06))
-    x, y, w, h = x - (g - 1) * w / 2, y - (g - 1) * h / 2, w * g, h * g
+    return cut(img, box, WIDE), kind, source, who, recording, name
+
+
+def cut(img, box, view):
     side, scale, shape = view
-    part = cv2.resize(common.crop(img, (x, y, w, h), scale, shape), (side, side))
-    return part, kind, source, who, recording, name
+    return cv2.resize(common.crop(img, box, scale, shape), (side, side))
+
+
+def near(found):
+    """One sample a picture, as it is."""
+    return [(cut(cv2.imdecode(data, cv2.IMREAD_COLOR), box, NEAR), kind, source, who, recording, name)
+            for name, source, kind, who, recording, data, box in found]
 
 
 def zoom(rng, img, box):
@@ -101,12 +109,35 @@ def zoom(rng, img, box):
     return img, (x, y, w, h)
 
 
+def faceless(folder, each=12):
+    """Samples of pictures without faces, for what a teacher says of anything."""
+    rng, rows = np.random.default_rng(SEED), []
+    side = WIDE[0]
+    for path in sorted(glob.glob(os.path.join(folder, "**", "*.*"), recursive=True)):
+        img = cv2.imread(path)
+        if img is None or min(img.shape[:2]) < 64:
+            continue
+        img = bounded(img)
+        for _ in range(each):
+            n = int(rng.uniform(0.3, 1) * min(img.shape[:2]))
+            y, x = rng.integers(0, img.shape[0] - n + 1), rng.integers(0, img.shape[1] - n + 1)
+            rows.append((cv2.resize(img[y:y + n, x:x + n], (side, side), interpolation=cv2.INTER_AREA), "none", "faceless", "", "", os.path.basename(path)))
+    return rows
+
+
+def save(path, rows):
+    tmp = path + ".tmp"
+    with open(tmp, "wb") as f:
+        np.savez(f, x=np.stack([r[0] for r in rows]),
+                 **{k: np.array([r[i] for r in rows]) for i, k in enumerate(("kind", "source", "who", "recording", "name"), 1)})
+    os.rename(tmp, path)
+
+
 STATE = {}
 
 
-def start(reference, view):
+def start(reference):
     STATE["face"], _ = common.reference(reference)
-    STATE["view"] = view
 
 
 def find_chunk(rows):
@@ -117,13 +148,9 @@ def shard(args):
     path, jobs = args
     if os.path.exists(path):
         return path, None
-    rows = [make(seed, STATE["face"], picture, fake, STATE["view"]) for seed, picture, fake in jobs]
+    rows = [make(seed, STATE["face"], picture, fake) for seed, picture, fake in jobs]
     rows = [r for r in rows if r is not None]
-    tmp = path + ".tmp"
-    with open(tmp, "wb") as f:
-        np.savez(f, x=np.stack([r[0] for r in rows]),
-                 **{k: np.array([r[i] for r in rows]) for i, k in enumerate(("kind", "source", "who", "recording", "name"), 1)})
-    os.rename(tmp, path)
+    save(path, rows)
     return path, len(rows)
 
 
@@ -133,14 +160,15 @@ def main():
     a.add_argument("--reference", required=True)
     a.add_argument("--scenes")
     a.add_argument("--out", required=True)
+    a.add_argument("--faceless", help="folder of pictures without faces")
     a.add_argument("--size", type=float, default=1.0, help="times as many samples")
-    a.add_argument("--wide", action="store_true", help="larger squares, for distil.py to cut from")
     a.add_argument("--jobs", type=int, default=2)
     o = a.parse_args()
-    os.makedirs(o.out, exist_ok=True)
+    for kind in ("wide", "near"):
+        os.makedirs(os.path.join(o.out, kind), exist_ok=True)
     rows = list(common.pictures(o.data, o.scenes))
     rows += [(img, "clips", "live", "clips-" + n.split("#")[0], n) for n, img in common.clip_frames(o.data)]
-    with ProcessPoolExecutor(o.jobs, initializer=start, initargs=(o.reference, WIDE if o.wide else (SIDE, SCALE, SHAPE))) as pool:
+    with ProcessPoolExecutor(o.jobs, initializer=start, initargs=(o.reference,)) as pool:
         cache = os.path.join(o.out, "faces.pickle")
         if os.path.exists(cache):
             with open(cache, "rb") as f:
@@ -150,13 +178,16 @@ def main():
             with open(cache, "wb") as f:
                 pickle.dump(found, f)
         print(f"{len(found)} of {len(rows)} pictures with a face", flush=True)
+        save(os.path.join(o.out, "near", "all.npz"), near(found))
+        if o.faceless:
+            save(os.path.join(o.out, "wide", "faceless.npz"), faceless(o.faceless))
         rng, jobs = np.random.default_rng(SEED), []
         for p in found:
             plain, fake = PLAN[p[1], "live" if p[2] == "live" else "attack"]
             for n, is_fake in ((plain * o.size, False), (fake * o.size, True)):
                 jobs += [(p, is_fake)] * int(n + rng.random())
         jobs = [(i, *jobs[k]) for i, k in enumerate(rng.permutation(len(jobs)))]
-        shards = [(os.path.join(o.out, f"{i:04d}.npz"), jobs[s:s + SHARD]) for i, s in enumerate(range(0, len(jobs), SHARD))]
+        shards = [(os.path.join(o.out, "wide", f"{i:04d}.npz"), jobs[s:s + SHARD]) for i, s in enumerate(range(0, len(jobs), SHARD))]
         print(f"{len(jobs)} samples in {len(shards)} shards", flush=True)
         for path, n in pool.map(shard, shards):
             print(path, n if n is not None else "was there", flush=True)

@@ -34,19 +34,57 @@ def squares(x, index, rng):
     m = torch.zeros(n, 2, 3)
     m[:, 0, 0], m[:, 0, 2], m[:, 1, 1], m[:, 1, 2] = w * mirror, cx, h, cy
     out = F.grid_sample(x[index].float(), F.affine_grid(m, (n, 3, net.SIDE, net.SIDE), align_corners=False), padding_mode="reflection", align_corners=False)
-    return light(worn(out, rng), rng)
+    return light(striped(worn(mixed(out, rng), rng), rng), rng)
 
 
-def worn(x, rng):
-    """Some of a batch seen by worse cameras: fewer pixels, noise, hard contrast."""
+def faces(x, index, rng):
+    """A float batch of net.SIDE squares of near samples, about as the daemon cuts
+    them: a little to the side, larger or smaller, mirrored, in other light."""
+    n = len(index)
+    m = torch.zeros(n, 2, 3)
+    size = 0.97 + 0.08 * (torch.rand(n, generator=rng) * 2 - 1)
+    m[:, 0, 0] = size * ((torch.rand(n, generator=rng) < 0.5).float() * 2 - 1)
+    m[:, 1, 1] = size * (1 + 0.04 * (torch.rand(n, generator=rng) * 2 - 1))
+    m[:, :, 2] = (torch.rand(n, 2, generator=rng) * 2 - 1) * 0.05
+    out = F.grid_sample(x[index].float(), F.affine_grid(m, (n, 3, net.SIDE, net.SIDE), align_corners=False), padding_mode="reflection", align_corners=False)
+    return light(worn(out, rng, 0.1), rng)
+
+
+def mixed(x, rng):
+    """A tenth with another picture shining through, a tenth with a piece of
+    another one laid over."""
+    n, side = len(x), x.shape[2]
+    other = x.flip(0)
+    a = torch.rand(n, 1, 1, 1, generator=rng) * 0.5
+    kind = torch.rand(n, 1, 1, 1, generator=rng)
+    c, r = torch.rand(2, n, 1, 1, 1, generator=rng), torch.rand(2, n, 1, 1, 1, generator=rng) * 0.3 + 0.1
+    at = (torch.arange(side) + 0.5) / side
+    inside = ((at.view(1, 1, -1, 1) - c[0]).abs() < r[0]) & ((at.view(1, 1, 1, -1) - c[1]).abs() < r[1])
+    x = torch.where((kind < 0.1), x * (1 - a) + other * a, x)
+    return torch.where((kind > 0.9) & inside, other, x)
+
+
+def striped(x, rng):
+    """A fifth with fine stripes, as of a screen's or a print's grid."""
+    n, side = len(x), x.shape[2]
+    angle, period = torch.rand(n, 1, 1, 1, generator=rng) * 3.1416, 2 ** (1 + 4 * torch.rand(n, 1, 1, 1, generator=rng))
+    at = torch.arange(side).float()
+    along = at.view(1, 1, -1, 1) * torch.sin(angle) + at.view(1, 1, 1, -1) * torch.cos(angle)
+    shift = torch.rand(n, 3, 1, 1, generator=rng) * 6.2832 * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
+    amount = 0.15 * torch.rand(n, 1, 1, 1, generator=rng) * (torch.rand(n, 1, 1, 1, generator=rng) < 0.2)
+    return x * (1 + amount * torch.sin(along * 6.2832 / period + shift))
+
+
+def worn(x, rng, share=0.25):
+    """A share of a batch seen by worse cameras: fewer pixels, noise, hard contrast."""
     n, side = len(x), x.shape[2]
     small = int(torch.randint(side // 3, side, (1,), generator=rng))
     coarse = F.interpolate(F.interpolate(x, size=(small, small), mode="bilinear"), size=(side, side), mode="bilinear")
-    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, coarse, x)
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < share, coarse, x)
     noise = torch.rand(n, 1, 1, 1, generator=rng) * 10 * torch.randn(x.shape, generator=rng)
-    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, x + noise, x)
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < share, x + noise, x)
     hard = ((x - 127) * (1 + torch.rand(n, 1, 1, 1, generator=rng)) + 127).clamp(0, 255)
-    return torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.25, hard, x)
+    return torch.where(torch.rand(n, 1, 1, 1, generator=rng) < share, hard, x)
 
 
 def light(x, rng):

@@ -8,9 +8,12 @@ from torch import nn
 import torch.nn.functional as F
 
 
+SHAPES = ("Shape", "Gather", "Unsqueeze", "Concat")  # they only say that Reshape flattens
+
+
 class Teacher(nn.Module):
     """Runs a fixed ONNX graph on batches of any size. forward returns the
-    tensors named in taps, in their order. Input: N×3×80×80, BGR, 0..255."""
+    tensors named in taps, in their order. Input: what the network's spec says."""
 
     def __init__(self, path, taps):
         super().__init__()
@@ -23,7 +26,7 @@ class Teacher(nn.Module):
             if n.op_type == "Constant":
                 self.values[n.output[0]] = torch.from_numpy(np.array(numpy_helper.to_array(n.attribute[0].t)))
             known = ("Conv", "PRelu", "Add", "Mul", "MatMul", "Relu", "Sigmoid", "Constant", "Reshape", "GlobalAveragePool", "BatchNormalization")
-            if n.op_type not in known:
+            if n.op_type not in known + SHAPES:
                 raise ValueError(f"{path}: operation {n.op_type} is not known here")
 
     @torch.no_grad()
@@ -31,8 +34,8 @@ class Teacher(nn.Module):
         v = dict(self.values)
         v[self.input] = x
         for n in self.nodes:
-            if n.op_type != "Constant":
-                v[n.output[0]] = self.run(n, [v[i] for i in n.input])
+            if n.op_type not in SHAPES + ("Constant",):
+                v[n.output[0]] = self.run(n, [v.get(i) for i in n.input])
         return [v[t] for t in self.taps]
 
     def run(self, n, i):

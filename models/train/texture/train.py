@@ -1,50 +1,103 @@
 #!/usr/bin/env python3
-"""Train the texture network from views that distil.py taught.
+"""Train the texture network: what two public networks see, and what is live.
 
-    train.py --samples DIR --reference DIR --views FILE.pt --out FILE.onnx [--without replay|nuaa]
+    train.py --samples DIR --reference DIR --out FILE.pt [--without replay|nuaa]...
+             [--start FILE.pt] [--steps N] [--settle] [--labels] [--hold N]
 
-Learns what a sample is (live or attack) while it keeps to what the public
-networks say of it: their opinion comes from far more doors than there are here,
-and without it a network learns the rooms of two data sets. Every source counts
-a fixed share; in it live and attack count the same, and among the attacks every
-kind.
+What a picture shows does not matter here: the teachers have an opinion on any,
+and the first one's features are dense targets. The second sees the middle of the
+picture only, as large as it likes it; it is slow, and asked of a quarter of them. Pictures of neither Replay-Attack nor NUAA teach
+most of it, so that the networks that shall not have seen the one or the other
+can start from the same weights.
 
---without leaves a source out altogether. --hold N leaves a fifth of the people
-out, so that measure.py --fold N can say how well others are judged.
+Without --start every stage first learns alone, from the teacher's features
+before it to those after it; then the whole network learns from the picture. The
+rate of learning stays as it is until --settle brings it down to nothing.
+
+With --labels the network also learns what the pictures in DIR/near are. Every
+source counts a fixed share; in it live and attack count the same, and among the
+attacks every kind. --hold N keeps a fifth of the people out of these, so that
+measure.py --fold N can say how well others are judged. Labels of one source do
+not carry to another one: a network that shall be measured on a source which it
+has not seen does better without.
 """
 import argparse
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import numpy as np
-import onnxruntime
 import torch
 import torch.nn.functional as F
+import torch.distributed as dist
+import torch.multiprocessing as processes
 
-import export
 import net
-from distil import FILES, picture
-from samples import Samples, light
+from samples import Samples, faces, squares
+from teacher import Teacher
 
-SEED, BATCH = 1, 64
-RATE, HEAD_RATE = 5e-4, 3e-3
-TEACHER_CLIP = 8
-PRIOR = 0.5  # how much the answer itself keeps to the teachers'
-SHARES = {"replay": 1.0, "nuaa": 0.7, "clips": 0.3, "masks": 0.2, "faces": 0.0, "scenes": 0.2}
-SIMULATED = 0.15  # what a simulated attack on a real picture counts of a real one
+SEED, BATCH, RATE, WARM_UP, ALONE = 1, 64, 2e-3, 100, 0.15
+FILE = "minifasnet_v2_2.7_80.onnx"
+TAPS = ["/conv_23/project/conv/Conv_output_0", "/conv_3/model/model.3/Add_output_0", "/conv_34/project/conv/Conv_output_0",
+        "/conv_4/model/model.5/Add_output_0", "/conv_45/project/conv/Conv_output_0", "output"]
+SECOND, SECOND_SIDE, MIDDLE, QUARTER = "minifas_98.20_128.onnx", 128, 64, BATCH // 4
+LOGITS, FEATURES, ALSO = 3.0, 0.3, 1.5  # what they count in the whole network's loss
+LABELLED, LABELS = 32, 3.0  # samples with a label in a step, and what they count
+SHARES = {"replay": 1.0, "nuaa": 0.7, "clips": 0.2, "masks": 0.15, "scenes": 0.5}
+
+
+def distance(said, meant):
+    """Mean squared error, in parts of the target's own variance."""
+    scale = meant.var((0, 2, 3), keepdim=True) + 1e-4 if meant.dim() == 4 else meant.var(0, keepdim=True) + 0.1
+    return ((said - meant) ** 2 / scale).mean()
+
+
+def second_opinion(teacher, x):
+    """Log odds of live of the middle of each picture, by the second teacher."""
+    low = (net.SIDE - MIDDLE) // 2
+    middle = x[:, [2, 1, 0], low:low + MIDDLE, low:low + MIDDLE] / 255
+    said = teacher(F.interpolate(middle, size=(SECOND_SIDE, SECOND_SIDE), mode="bilinear", align_corners=False))[0].float()
+    return (said[:, 0] - said[:, 1]).clamp(-10, 10)
+
+
+def compare(model, taps, also, x, alone):
+    """The loss, and each stage's distance from the teacher's; the last is the
+    second teacher's."""
+    h, apart = net.picture(x), []
+    for k, stage in enumerate(model.stages):
+        h = stage(h if k == 0 or not alone else taps[k - 1])
+        out = model.say(h) if k == len(model.stages) - 1 else h
+        apart.append(distance(out.float(), taps[k].float()))
+    apart.append(distance(model.also(h[:len(also)]).float(), also[:, None]))
+    if alone:
+        return sum(apart), apart
+    return FEATURES * sum(apart[:-2]) + LOGITS * apart[-2] + ALSO * apart[-1], apart
+
+
+class Labels:
+    """Draws samples of DIR/near with what they are."""
+
+    def __init__(self, folder, without, hold, rng):
+        self.data, self.rng = Samples(os.path.join(folder, "near"), without), rng
+        use = np.ones(len(self.data.kind), bool) if hold is None else fold_of(self.data.who) != hold
+        self.share = torch.from_numpy(weights(self.data, use))
+
+    def loss(self, model):
+        index = torch.multinomial(self.share, LABELLED, replacement=True, generator=self.rng)
+        logits, also, amend = model(net.picture(faces(self.data.x, index, self.rng)))
+        said = net.answer(logits.detach(), also.detach(), amend)  # what the teachers say stays theirs
+        return F.binary_cross_entropy_with_logits(said.float(), self.data.live[index] * 0.96 + 0.02)
 
 
 def weights(data, use):
     w = np.zeros(len(data.kind))
-    for s in set(data.source[use]):
+    for s in set(data.source[use]) & set(SHARES):
         here = use & (data.source == s)
-        kinds = {k: (SIMULATED if k.startswith("simulated") and s != "scenes" else 1) for k in set(data.kind[here]) - {"live"}}
-        for k in set(data.kind[here]):
+        kinds = sorted(set(data.kind[here]))
+        for k in kinds:
             m = here & (data.kind == k)
-            w[m] = SHARES[s] / m.sum() / 2 * (1 if k == "live" else kinds[k] / sum(kinds.values()))
+            w[m] = SHARES[s] / m.sum() / (2 if k == "live" else 2 * (len(kinds) - 1))
     return w / w.sum()
 
 
@@ -53,85 +106,85 @@ def fold_of(who, folds=5):
     return np.array([int.from_bytes(w.encode()[-6:], "big") * 2654435761 % 2**32 % folds for w in who])
 
 
-def opinions(folder, reference):
-    """What the teachers say of all samples: log odds of live, N×2. Kept beside
-    the samples."""
-    path = os.path.join(folder, "opinions.npy")
-    if not os.path.exists(path):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        nets = [onnxruntime.InferenceSession(os.path.join(reference, f), options) for f in FILES]
-        x = Samples(folder).x.float().numpy()
-        with ThreadPoolExecutor(2) as pool:
-            said = pool.map(lambda n: np.concatenate([n.run(None, {"input": v[None]})[0] for v in x]), nets)
-        np.save(path, np.stack([net.log_odds(torch.from_numpy(v)).numpy() for v in said], 1))
-    return torch.from_numpy(np.load(path)).clamp(-TEACHER_CLIP, TEACHER_CLIP)
+def together(model, jobs):
+    """Makes every process's gradients the mean of all."""
+    if jobs == 1:
+        return
+    grads = [p.grad for p in model.parameters()]
+    flat = torch.cat([g.flatten() for g in grads])
+    dist.all_reduce(flat)
+    for g, part in zip(grads, flat.div_(jobs).split([g.numel() for g in grads])):
+        g.copy_(part.view_as(g))
 
 
-def augment(x, rng):
-    n = len(x)
-    x = torch.where(torch.rand(n, 1, 1, 1, generator=rng) < 0.5, x.flip(3), x)
-    dx, dy = (int(v) for v in torch.randint(-2, 3, (2,), generator=rng))
-    return light(torch.roll(x, (dy, dx), (2, 3)), rng)
+def rate(step, o):
+    return o.rate * min(1, (step + 1) / WARM_UP) * (1 - step / o.steps if o.settle else 1)
 
 
-def train(model, data, said, use, epochs, per_epoch, log):
-    rng = torch.Generator().manual_seed(SEED)
-    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True)
-    optimiser = torch.optim.AdamW([{"params": model.views.parameters(), "lr": RATE}, {"params": model.live.parameters(), "lr": HEAD_RATE}], weight_decay=0.02)
-    steps = epochs * (per_epoch // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, HEAD_RATE], total_steps=steps, pct_start=0.1)
-    share = torch.from_numpy(weights(data, use))
-    for epoch in range(epochs):
-        model.train()
-        order = torch.multinomial(share, per_epoch, replacement=True, generator=rng)
-        start, sums = time.time(), np.zeros(3)
-        for i in range(0, per_epoch - BATCH + 1, BATCH):
-            b = order[i:i + BATCH]
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                live, views = model(picture(augment(data.x[b].float(), rng)))
-            hard = F.binary_cross_entropy_with_logits(live.float(), data.live[b] * 0.96 + 0.02)
-            soft = sum(F.smooth_l1_loss(net.log_odds(v.float()).clamp(-TEACHER_CLIP, TEACHER_CLIP), said[b, k]) for k, v in enumerate(views)) / 4
-            prior = F.smooth_l1_loss(live.float(), said[b].mean(1)) / 4
-            optimiser.zero_grad(set_to_none=True)
-            (hard + soft + PRIOR * prior).backward()
-            optimiser.step()
-            schedule.step()
-            mean.update_parameters(model)
-            sums += hard.item(), soft.item(), 1
-        log(f"epoch {epoch + 1}/{epochs}: label {sums[0] / sums[2]:.4f} teachers {sums[1] / sums[2]:.4f} ({time.time() - start:.0f} s)")
-    return mean.module.eval()
+def work(job, o):
+    torch.set_num_threads(1)
+    if o.jobs > 1:
+        dist.init_process_group("gloo", init_method=f"file://{o.out}.meet", rank=job, world_size=o.jobs)
+    torch.manual_seed(o.seed)
+    rng = torch.Generator().manual_seed(o.seed * 1000 + job)
+    data = Samples(os.path.join(o.samples, "wide"), o.without)
+    labels = Labels(o.samples, o.without, o.hold, rng) if o.labels else None
+    batch = BATCH - LABELLED if labels else BATCH
+    teacher, second = Teacher(os.path.join(o.reference, FILE), TAPS), Teacher(os.path.join(o.reference, SECOND), ["output"])
+    model = net.Texture()
+    if o.start:
+        model.load_state_dict(torch.load(o.start))
+    model = model.to(memory_format=torch.channels_last)
+    mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True)
+    optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.01)
+    if job == 0:
+        print(f"{len(data.x)} pictures, {sum(p.numel() for p in model.parameters())} parameters, torch {torch.__version__}, {vars(o)}", flush=True)
+    start, total, n = time.time(), torch.zeros(len(TAPS) + 2), 0
+    for i in range(o.steps):
+        for g in optimiser.param_groups:
+            g["lr"] = rate(i, o)
+        x = squares(data.x, torch.randint(len(data.x), (batch,), generator=rng), rng)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            taps, also = teacher(x), second_opinion(second, x[:QUARTER])
+            loss, apart = compare(model, taps, also, x, alone=not o.start and i < ALONE * o.steps)
+            label = labels.loss(model) if labels else torch.zeros(())
+            loss = loss + LABELS * label
+        optimiser.zero_grad(set_to_none=False)
+        loss.backward()
+        together(model, o.jobs)
+        optimiser.step()
+        mean.update_parameters(model)
+        total, n = total + torch.stack([a.detach() for a in (*apart, label)]), n + 1
+        if job == 0 and ((i + 1) % 200 == 0 or i + 1 == o.steps):
+            *parts, label = (f"{v:.4f}" for v in total / n)
+            print(f"step {i + 1}/{o.steps}: {' '.join(parts)} of the variance, label {label} ({time.time() - start:.0f} s)", flush=True)
+            total, n = torch.zeros(len(TAPS) + 2), 0
+            torch.save(model.state_dict(), o.out + ".last")
+            torch.save(mean.module.state_dict(), o.out)
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--samples", required=True)
     a.add_argument("--reference", required=True)
-    a.add_argument("--views", required=True)
     a.add_argument("--out", required=True)
     a.add_argument("--without", action="append", default=[], choices=["replay", "nuaa"])
-    a.add_argument("--hold", type=int, choices=range(5))
-    a.add_argument("--epochs", type=int, default=5)
-    a.add_argument("--per-epoch", type=int, default=12800)
-    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--start", help="weights of an earlier run to go on from")
+    a.add_argument("--steps", type=int, default=12000)
+    a.add_argument("--rate", type=float, default=RATE, help="of learning")
+    a.add_argument("--settle", action="store_true", help="bring the rate of learning down to nothing")
+    a.add_argument("--labels", action="store_true", help="learn also what is live")
+    a.add_argument("--hold", type=int, choices=range(5), help="leave this fifth of the people out of the labels")
+    a.add_argument("--seed", type=int, default=SEED)
+    a.add_argument("--jobs", type=int, default=2, help="processes, each with batches of its own")
     o = a.parse_args()
-    torch.set_num_threads(o.threads)
-    torch.manual_seed(SEED)
-    lines = open(o.out.removesuffix(".onnx") + ".log", "w", buffering=1)
-
-    def log(line):
-        print(line, flush=True)
-        print(line, file=lines)
-
-    data = Samples(o.samples, o.without)
-    use = np.ones(len(data.kind), bool) if o.hold is None else fold_of(data.who) != o.hold
-    log(f"{use.sum()} samples of {len(set(data.who[use]))} people; without {', '.join(o.without) or 'nothing'}; seed {SEED}; torch {torch.__version__}")
-    model = net.Texture()
-    for k, v in enumerate(model.views):
-        v.load_state_dict(torch.load(o.views.replace(".pt", f".{k}.pt")))
-    model = train(model.to(memory_format=torch.channels_last), data, opinions(o.samples, o.reference)[data.kept], use, o.epochs, o.per_epoch, log)
-    torch.save(model.state_dict(), o.out.removesuffix(".onnx") + ".pt")
-    export.write(model, o.out)
+    o.out = os.path.abspath(o.out)
+    if os.path.exists(o.out + ".meet"):
+        os.remove(o.out + ".meet")
+    if o.jobs == 1:
+        work(0, o)
+    else:
+        processes.spawn(work, (o,), nprocs=o.jobs)
 
 
 if __name__ == "__main__":
