@@ -107,10 +107,11 @@ def fold_of(who, folds=5):
 
 
 def together(model, jobs):
-    """Makes every process's gradients the mean of all."""
+    """Makes every process's gradients the mean of all; what labels would teach
+    has none without them."""
     if jobs == 1:
         return
-    grads = [p.grad for p in model.parameters()]
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([g.flatten() for g in grads])
     dist.all_reduce(flat)
     for g, part in zip(grads, flat.div_(jobs).split([g.numel() for g in grads])):
