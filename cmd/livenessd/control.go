@@ -36,7 +36,7 @@ func controlPath(store string) string { return store + ".ctl" }
 // control answers on the socket.
 type control struct {
 	keys    keys
-	jobs    jobsPager
+	jobs    pager[livenessd.Job]
 	changed func() error // takes changed credentials into use
 	log     *slog.Logger
 }
@@ -110,7 +110,9 @@ func (c *control) handler() http.Handler {
 		if err != nil {
 			return nil, fmt.Errorf("%w: limit: %v", livenessd.ErrInvalid, err)
 		}
-		return c.jobs(r.Context(), r.FormValue("cursor"), limit)
+		var p jobsPage
+		p.Jobs, p.Next, err = c.jobs(r.Context(), r.FormValue("cursor"), limit)
+		return p, err
 	}))
 	m.HandleFunc("POST /keys", c.change("added", func(r *http.Request) (string, error) {
 		var v livenessd.Credential

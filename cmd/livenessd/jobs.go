@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,24 +19,9 @@ type jobsPage struct {
 	Next string          `json:"next,omitempty"`
 }
 
-// jobsPager reads one page of jobs.
-type jobsPager func(ctx context.Context, cursor string, limit int) (jobsPage, error)
-
 func jobsCommand(ctx context.Context, env *environment, args []string) (int, error) {
-	f := newFlags(env, "jobs", "")
-	asJSON := f.Bool("json", false, "one JSON object a line")
-	limit := f.Int("limit", 20, "how many of the newest; 0 for all")
-	path := f.String("store", "", "`file` that keeps the records (store.path)")
-	if err := f.Parse(args); err != nil {
-		return exitMisused, err
-	}
-	if f.NArg() > 0 || *limit < 0 {
-		return exitMisused, fmt.Errorf("%w: jobs takes no arguments, and a -limit of 0 or more", livenessd.ErrInvalid)
-	}
-	if *path != "" {
-		f.settings = append(f.settings, "store.path="+*path)
-	}
-	cfg, err := f.config()
+	l := newListing(env, "jobs", "records")
+	cfg, err := l.parse(args)
 	if err != nil {
 		return exitMisused, err
 	}
@@ -46,7 +29,7 @@ func jobsCommand(ctx context.Context, env *environment, args []string) (int, err
 	if err != nil {
 		return exitFailed, err
 	}
-	err = printJobs(ctx, env.out, read, *limit, *asJSON)
+	err = printPages(ctx, env.out, l, read, jobLine)
 	if err = errors.Join(err, done()); err != nil {
 		return exitFailed, err
 	}
@@ -54,7 +37,7 @@ func jobsCommand(ctx context.Context, env *environment, args []string) (int, err
 }
 
 // openJobs asks the daemon, or reads the file of one that is not running.
-func openJobs(path string) (jobsPager, func() error, error) {
+func openJobs(path string) (pager[livenessd.Job], func() error, error) {
 	k, err := dialControl(path)
 	if err == nil {
 		return k.jobs, k.close, nil
@@ -69,48 +52,18 @@ func openJobs(path string) (jobsPager, func() error, error) {
 	return storedJobs(s), s.Close, nil
 }
 
-func storedJobs(s *store.Store) jobsPager {
-	return func(_ context.Context, cursor string, limit int) (p jobsPage, err error) {
-		p.Jobs, p.Next, err = s.Jobs(cursor, limit, true)
-		return p, err
+func storedJobs(s *store.Store) pager[livenessd.Job] {
+	return func(_ context.Context, cursor string, limit int) ([]livenessd.Job, string, error) {
+		return s.Jobs(cursor, limit, true)
 	}
 }
 
 // jobs reads a page from the running daemon.
-func (k remoteKeys) jobs(ctx context.Context, cursor string, limit int) (p jobsPage, err error) {
+func (k remoteKeys) jobs(ctx context.Context, cursor string, limit int) ([]livenessd.Job, string, error) {
 	q := url.Values{"limit": {fmt.Sprint(limit)}, "cursor": {cursor}}
-	return p, k.call(ctx, http.MethodGet, "/jobs?"+q.Encode(), nil, &p)
-}
-
-func printJobs(ctx context.Context, w io.Writer, read jobsPager, limit int, asJSON bool) error {
-	enc := json.NewEncoder(w)
-	cursor := ""
-	for n := 0; limit == 0 || n < limit; {
-		want := pageOfResults
-		if limit > 0 {
-			want = min(want, limit-n)
-		}
-		page, err := read(ctx, cursor, want)
-		if err != nil {
-			return err
-		}
-		for _, j := range page.Jobs {
-			if asJSON {
-				err = enc.Encode(j)
-			} else {
-				_, err = fmt.Fprintln(w, jobLine(&j))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		n += len(page.Jobs)
-		if page.Next == "" || len(page.Jobs) == 0 {
-			return nil
-		}
-		cursor = page.Next
-	}
-	return nil
+	var p jobsPage
+	err := k.call(ctx, http.MethodGet, "/jobs?"+q.Encode(), nil, &p)
+	return p.Jobs, p.Next, err
 }
 
 // jobLine is one call for a person to read.

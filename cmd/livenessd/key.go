@@ -47,14 +47,12 @@ func keyCommand(ctx context.Context, env *environment, args []string) (int, erro
 }
 
 // keyFlags are the flags of a verb.
-type keyFlags struct {
-	*flags
-	store *string
-}
+type keyFlags struct{ *flags }
 
 func newKeyFlags(env *environment, verb, args string) keyFlags {
 	f := newFlags(env, "key "+verb, args)
-	return keyFlags{f, f.String("store", "", "`file` that keeps the credentials (store.path)")}
+	f.storeFlag("credentials")
+	return keyFlags{f}
 }
 
 // open parses args, which hold flags and exactly the given number of names in
@@ -72,9 +70,6 @@ func (f keyFlags) open(args []string, names int) ([]string, keys, error) {
 	}
 	if len(found) != names {
 		return nil, nil, fmt.Errorf("%w: give %d name, not %d; `livenessd %s -h` helps", livenessd.ErrInvalid, names, len(found), f.Name())
-	}
-	if *f.store != "" {
-		f.settings = append(f.settings, "store.path="+*f.store)
 	}
 	cfg, err := f.config()
 	if err != nil {

@@ -130,6 +130,15 @@ func newFlags(env *environment, name, args string) *flags {
 	return f
 }
 
+// storeFlag adds the flag that names the store's file, of which the command
+// wants those records.
+func (f *flags) storeFlag(records string) {
+	f.Func("store", "`file` that keeps the "+records+" (store.path)", func(path string) error {
+		f.settings = append(f.settings, "store.path="+path)
+		return nil
+	})
+}
+
 // config loads the effective configuration after Parse.
 func (f *flags) config() (Config, error) { return loadConfig(f.file, f.env.environ, f.settings) }
 

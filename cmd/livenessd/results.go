@@ -16,27 +16,9 @@ import (
 	"livenessd/store"
 )
 
-// pageOfResults is how many results are asked for at a time.
-const pageOfResults = 100
-
-// pager reads one page of results, newest first.
-type pager func(ctx context.Context, cursor string, limit int) ([]livenessd.Result, string, error)
-
 func resultsCommand(ctx context.Context, env *environment, args []string) (int, error) {
-	f := newFlags(env, "results", "")
-	asJSON := f.Bool("json", false, "one JSON object a line")
-	limit := f.Int("limit", 20, "how many of the newest; 0 for all")
-	path := f.String("store", "", "`file` that keeps the results (store.path)")
-	if err := f.Parse(args); err != nil {
-		return exitMisused, err
-	}
-	if f.NArg() > 0 || *limit < 0 {
-		return exitMisused, fmt.Errorf("%w: results takes no arguments, and a -limit of 0 or more", livenessd.ErrInvalid)
-	}
-	if *path != "" {
-		f.settings = append(f.settings, "store.path="+*path)
-	}
-	cfg, err := f.config()
+	l := newListing(env, "results", "results")
+	cfg, err := l.parse(args)
 	if err != nil {
 		return exitMisused, err
 	}
@@ -45,7 +27,7 @@ func resultsCommand(ctx context.Context, env *environment, args []string) (int, 
 		return exitFailed, err
 	}
 	defer done()
-	if err := printResults(ctx, env.out, read, *limit, *asJSON); err != nil {
+	if err := printPages(ctx, env.out, l, read, line); err != nil {
 		return exitFailed, err
 	}
 	return exitOK, nil
@@ -53,7 +35,7 @@ func resultsCommand(ctx context.Context, env *environment, args []string) (int, 
 
 // openResults reads the file, or asks the running daemon, which alone may have
 // the file open.
-func openResults(cfg Config) (pager, func(), error) {
+func openResults(cfg Config) (pager[livenessd.Result], func(), error) {
 	s, err := store.OpenReadOnly(cfg.Store.Path)
 	if err == nil {
 		return func(_ context.Context, cursor string, limit int) ([]livenessd.Result, string, error) {
@@ -71,7 +53,7 @@ func openResults(cfg Config) (pager, func(), error) {
 }
 
 // askDaemon returns a pager that reads from the native API.
-func askDaemon(base string) pager {
+func askDaemon(base string) pager[livenessd.Result] {
 	client := &http.Client{Timeout: 10 * time.Second}
 	return func(ctx context.Context, cursor string, limit int) ([]livenessd.Result, string, error) {
 		q := url.Values{"limit": {fmt.Sprint(limit)}, "order": {"newest"}}
@@ -103,37 +85,6 @@ func askDaemon(base string) pager {
 		}
 		return page.Results, page.Next, nil
 	}
-}
-
-func printResults(ctx context.Context, w io.Writer, read pager, limit int, asJSON bool) error {
-	enc := json.NewEncoder(w)
-	cursor := ""
-	for n := 0; limit == 0 || n < limit; {
-		want := pageOfResults
-		if limit > 0 {
-			want = min(want, limit-n)
-		}
-		page, next, err := read(ctx, cursor, want)
-		if err != nil {
-			return err
-		}
-		for _, r := range page {
-			if asJSON {
-				err = enc.Encode(r)
-			} else {
-				_, err = fmt.Fprintln(w, line(&r))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		n += len(page)
-		if next == "" || len(page) == 0 {
-			return nil
-		}
-		cursor = next
-	}
-	return nil
 }
 
 // line is one result for a person to read.
