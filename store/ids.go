@@ -56,16 +56,16 @@ func (f *idFile) raise(n uint64) error {
 		return nil
 	}
 	bound := n + idBlock
-	if err := writeDurably(f.path, []byte(idLine(bound))); err != nil {
+	if err := WriteDurably(f.path, []byte(idLine(bound))); err != nil {
 		return fmt.Errorf("store: reserving numbers in %s failed; check the disk and its free space: %w", f.path, err)
 	}
 	f.reserved = bound
 	return nil
 }
 
-// writeDurably replaces the file at path by data: after a power cut either the
-// old or the new content is there.
-func writeDurably(path string, data []byte) error {
+// WriteDurably replaces the file at path by data, for its owner's eyes alone:
+// after a power cut either the old or the new content is there.
+func WriteDurably(path string, data []byte) error {
 	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"livenessd"
+	"livenessd/store"
 )
 
 // lanCert is what the LAN listener shows, read anew when its files change:
@@ -141,28 +142,11 @@ func ownCertificateFiles(dir string, hosts []string, now time.Time) (cert, key s
 		name string
 		data []byte
 	}{{key, keyPEM}, {cert, certPEM}} {
-		if err := writeWhole(f.name, f.data); err != nil {
+		if err := store.WriteDurably(f.name, f.data); err != nil {
 			return "", "", err
 		}
 	}
 	return cert, key, nil
-}
-
-// writeWhole writes a file that is there whole or not at all after a power cut.
-func writeWhole(name string, data []byte) error {
-	tmp := name + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(tmp, name)
-	}
-	return err
 }
 
 // makeCertificate makes a certificate that names this machine and signs
