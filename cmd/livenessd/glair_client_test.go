@@ -29,16 +29,7 @@ func TestGLAIRClientAgainstDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "glair") // short: a socket's path has bounds
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	cfg := defaultConfig()
-	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{t.TempDir()}
-	cfg.Store.Path = filepath.Join(dir, "s.db")
-	cfg.Page.Listen = "127.0.0.1:0"
+	cfg := daemonConfig(t)
 	page, _, end := startDaemon(t, cfg)
 	defer end()
 

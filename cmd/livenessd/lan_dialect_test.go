@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,47 +18,11 @@ import (
 	"livenessd/store"
 )
 
-// startDaemon runs the program and returns the page's address, what it says
-// to the person at the terminal, and a function that ends it.
-func startDaemon(t *testing.T, cfg Config) (page, said string, end func()) {
-	t.Helper()
-	if err := cfg.validate(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan string, 1), make(chan error, 1)
-	var say bytes.Buffer
-	go func() {
-		ended <- run(ctx, cfg, slog.New(slog.DiscardHandler), &say, func(page string) { ready <- page })
-	}()
-	select {
-	case page = <-ready:
-	case err := <-ended:
-		cancel()
-		t.Fatal(err)
-	}
-	return page, say.String(), func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run ended with %v", err)
-		}
-	}
-}
-
 // Ensure that a device on the LAN is served over TLS with a certificate that
 // was made at the first start, once `livenessd key` let it in, and that its
 // calls are in the book.
 func TestLANDialect(t *testing.T) {
-	dir, err := os.MkdirTemp("", "lan") // short: a socket's path has bounds
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	cfg := defaultConfig()
-	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{t.TempDir()}
-	cfg.Store.Path = filepath.Join(dir, "s.db")
-	cfg.Page.Listen = "127.0.0.1:0"
+	cfg := daemonConfig(t)
 	cfg.LAN.Listen = "127.0.0.1:0"
 	page, said, end := startDaemon(t, cfg)
 	defer func() {
@@ -73,7 +34,7 @@ func TestLANDialect(t *testing.T) {
 	if found == nil {
 		t.Fatalf("the terminal says %q", said)
 	}
-	pem, err := os.ReadFile(filepath.Join(dir, ownCertificate))
+	pem, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.Store.Path), ownCertificate))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,16 +63,7 @@ func TestLANDialect(t *testing.T) {
 		req.Header.Set("App-ID", s.User)
 		req.Header.Set("API-Key", secret)
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(b)
+		return answer(t, client, req)
 	}
 	for _, tt := range []struct {
 		base, secret string

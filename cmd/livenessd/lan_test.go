@@ -11,8 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -72,32 +70,10 @@ func TestLAN(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 
-	cfg := defaultConfig()
-	cfg.Camera.Source = "sim:nobody"
-	cfg.Models.Dirs = []string{t.TempDir()}
-	cfg.Store.Path = filepath.Join(t.TempDir(), "livenessd.db")
-	cfg.Page.Listen = "127.0.0.1:0"
+	cfg := daemonConfig(t)
 	cfg.LAN = LANConfig{Listen: address, Certificate: cert, Key: key, TokenFile: tokenFile, Hosts: []string{}}
-	if err := cfg.validate(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() {
-		ended <- run(ctx, cfg, slog.New(slog.DiscardHandler), io.Discard, func(page string) { ready <- page })
-	}()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run ended with %v", err)
-		}
-	}()
-	var page string
-	select {
-	case page = <-ready:
-	case err := <-ended:
-		t.Fatal(err)
-	}
+	page, _, end := startDaemon(t, cfg)
+	defer end()
 
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}, Timeout: 10 * time.Second}
 	get := func(url, bearer string) (int, string) {
@@ -108,16 +84,7 @@ func TestLAN(t *testing.T) {
 		if bearer != "" {
 			req.Header.Set("Authorization", "Bearer "+bearer)
 		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(b)
+		return answer(t, client, req)
 	}
 	lan := "https://" + address
 	for _, tt := range []struct {

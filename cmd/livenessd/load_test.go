@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -31,13 +30,7 @@ import (
 // requests a second, how long they took and how many were told to come again.
 // TEST_LOAD says for how long, 15s without it.
 func BenchmarkLoad(b *testing.B) {
-	duration := 15 * time.Second
-	if v := os.Getenv("TEST_LOAD"); v != "" {
-		var err error
-		if duration, err = time.ParseDuration(v); err != nil {
-			b.Fatal(err)
-		}
-	}
+	duration := asked(b, "TEST_LOAD", 15*time.Second)
 	for _, clients := range []int{0, 1, 8, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			l := newLoad(b)

@@ -21,18 +21,25 @@ import (
 // observation, and resident memory in the first and the last tenth.
 // TEST_SOAK says for how long, 20s without it.
 func BenchmarkSustained(b *testing.B) {
-	duration := 20 * time.Second
-	if v := os.Getenv("TEST_SOAK"); v != "" {
-		var err error
-		if duration, err = time.ParseDuration(v); err != nil {
-			b.Fatal(err)
-		}
-	}
+	duration := asked(b, "TEST_SOAK", 20*time.Second)
 	eyes := newEyes(b)
 	film := film(b, 90)
 	for b.Loop() {
 		measure(b, eyes, film, duration)
 	}
+}
+
+// asked is the duration that the environment names, or else usual.
+func asked(b *testing.B, name string, usual time.Duration) time.Duration {
+	v := os.Getenv(name)
+	if v == "" {
+		return usual
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		b.Fatalf("%s: %v", name, err)
+	}
+	return d
 }
 
 // film draws frames before the measurement begins: drawing is no part of it.
