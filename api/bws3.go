@@ -404,7 +404,7 @@ func bws3BadImage(why error) string {
 
 // bws3Health answers the health checks of the vendor's command line, which
 // shows no credentials and prints the body.
-func (s *server) bws3Health(healthy func() bool) http.Handler {
+func bws3Health(healthy func() bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		status, text := http.StatusOK, "Healthy"
 		if !healthy() {

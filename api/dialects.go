@@ -43,11 +43,11 @@ func (s *server) withDialects(own http.Handler) http.Handler {
 	for _, p := range strangePaths {
 		m.Handle(p, s.nothing())
 	}
-	m.Handle("GET /livez", s.bws3Health(func() bool { return true }))
+	m.Handle("GET /livez", bws3Health(func() bool { return true }))
 	m.Handle("/livez", s.only("GET, HEAD"))
 	// /readyz is ours too. Whoever may not have our answer, with its reasons,
 	// hears the vendor's.
-	ready := s.bws3Health(func() bool { return len(s.Ready()) == 0 })
+	ready := bws3Health(func() bool { return len(s.Ready()) == 0 })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if s.guard.check(r) != nil {
 			ready.ServeHTTP(w, r)

@@ -124,9 +124,7 @@ func (a *access) Admit(ctx context.Context, d livenessd.Dialect, p api.Proof) (s
 
 // Spend takes one call from the credential's quota: see api.Access.
 func (a *access) Spend(name string) error {
-	a.mu.Lock()
-	c := a.byName[name]
-	a.mu.Unlock()
+	c := a.named(name)
 	if c == nil {
 		return fmt.Errorf("the credential %q was removed: %w", name, livenessd.ErrUnauthorized)
 	}
@@ -142,15 +140,20 @@ func (a *access) Spend(name string) error {
 
 // Refund gives back what Spend took: see api.Access.
 func (a *access) Refund(name string) {
-	a.mu.Lock()
-	c := a.byName[name]
-	a.mu.Unlock()
+	c := a.named(name)
 	if c == nil || c.Quota == 0 {
 		return
 	}
 	if err := a.store.RefundQuota(name); err != nil && !errors.Is(err, livenessd.ErrNotFound) {
 		a.log.Error("a call that came to nothing could not be given back", "credential", name, "error", err)
 	}
+}
+
+// named returns the account of that name, nil if it was removed.
+func (a *access) named(name string) *account {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byName[name]
 }
 
 // bySecret finds the credential whose user and secrets p holds.
