@@ -3,8 +3,9 @@
 
     measure.py --data DIR --reference DIR --network FILE.onnx [--source replay|nuaa] [--fold N]
 
-Prints EER, AUC and, at 0.5, APCER, BPCER and HTER: a frame and a recording
-(the mean of its frames' logits). --fold keeps to the people that train.py
+Prints EER, AUC and, where the network's own log odds of live are 0 (before
+platt.py moves that), APCER, BPCER and HTER: a frame and a recording (the mean of
+its frames' log odds). --fold keeps to the people that train.py
 --hold N left out. The daemon's own `livenessd eval` is the judge in the end;
 this one is quick.
 """
@@ -19,7 +20,7 @@ import numpy as np
 
 import common
 
-SIDE, SCALE, SHAPE = 80, 1.8, "box"
+SIDE, SCALE, SHAPE, LIVE = 80, 1.8, "box", 1
 
 
 def eer(live, attack):
@@ -39,7 +40,8 @@ def auc(live, attack):
 def line(name, logit, live):
     a, b = logit[live], logit[~live]
     ap, bp = 100 * (b >= 0).mean(), 100 * (a < 0).mean()
-    return f"{name:18} EER {eer(a, b):5.2f}  AUC {auc(a, b):6.2f}  at 0.5: APCER {ap:5.2f} BPCER {bp:5.2f} HTER {(ap + bp) / 2:5.2f}  (n {len(a)}+{len(b)})"
+    return f"{name:18} EER {eer(a, b):5.2f}  AUC {auc(a, b):6.2f}  " \
+        f"at log odds 0: APCER {ap:5.2f} BPCER {bp:5.2f} HTER {(ap + bp) / 2:5.2f}  (n {len(a)}+{len(b)})"
 
 
 def by_recording(logit, live, recording):
@@ -62,7 +64,7 @@ def crops(data, reference):
         img = cv2.imread(path)
         box = face.box(img)
         if box is not None:
-            part = cv2.resize(common.crop(img, box, SCALE, SHAPE), (SIDE, SIDE))
+            part = common.cut(img, box, (SIDE, SIDE), SCALE, SHAPE)
             rows.append((part, source, kind, who, recording, max(box[2:])))
     with open(cache, "wb") as f:
         pickle.dump(rows, f)
@@ -77,24 +79,22 @@ def main():
     a.add_argument("--source", choices=["replay", "nuaa"])
     a.add_argument("--fold", type=int)
     o = a.parse_args()
-    from train import fold_of
     rows = crops(o.data, o.reference)
     source, kind, who, recording = (np.array([r[i] for r in rows]) for i in (1, 2, 3, 4))
     net = cv2.dnn.readNet(o.network)
     logit = []
     for r in rows:
         net.setInput(cv2.dnn.blobFromImage(r[0], 1 / 127.5, mean=(127.5,) * 3, swapRB=False))
-        v = net.forward()[0].astype(float)
-        logit.append(v[1] - np.logaddexp(v[0], v[2]))
-    report(np.array(logit), source, kind, who, recording, np.array([r[5] for r in rows]), o.source, o.fold, fold_of)
+        logit.append(common.log_odds(net.forward()[0].astype(float), LIVE))
+    report(np.array(logit), source, kind, who, recording, np.array([r[5] for r in rows]), o.source, o.fold)
 
 
-def report(logit, source, kind, who, recording, size, only, fold, fold_of):
+def report(logit, source, kind, who, recording, size, only, fold):
     live = kind == "live"
     for s in [only] if only else ["replay", "nuaa"]:
         m = source == s
         if fold is not None:
-            m &= fold_of(who) == fold
+            m &= common.fold_of(who) == fold
         if not (live[m].any() and (~live[m]).any()):
             continue
         print(line(s + " frames", logit[m], live[m]))

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Make the texture network's answer a calibrated probability.
 
-    platt.py --weights FILE.pt --data DIR --reference DIR --samples DIR --set SET.json [--without replay|nuaa] [--hold N]
+    platt.py --weights FILE.pt --data DIR --reference DIR --samples DIR --set SET.json
+             [--without replay|nuaa] [--hold N]
 
 Fits p = 1/(1 + exp(−(a·x + b))) of being live to the network's log odds x
 (Platt, "Probabilistic Outputs for Support Vector Machines", 1999) on the real
-pictures, cut as the daemon cuts them, and the presenter's in SAMPLES/near, each source and in it each class with a fixed share; then
-moves b so that at 0.5 APCER + BPCER, each the mean over the sources (drawn people
-count little) and APCER that over the kinds of attack, are least together; and writes a and b into the set's fusion. --hold N uses only that fifth of the people,
-to be those which training has left out.
+pictures, cut as the daemon cuts them, and the presenter's in SAMPLES/near, each
+source and in it each class with a fixed share; then moves b so that at 0.5
+APCER + BPCER, each the mean over the sources (drawn people count little) and
+APCER that over the kinds of attack, are least together; and writes a and b into
+the set's fusion. --hold N uses only that fifth of the people, to be those which
+training has left out.
 """
 import argparse
 import json
@@ -21,10 +24,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import net
+import common
 import measure
+import net
 from samples import Samples
-from train import fold_of, weights
+from train import weights
 
 DRAWN = 0.5  # what the presenter's people count, of a real source
 STEEPEST = 1.5  # a is no more: people before known cameras are told apart too easily to be sure of others
@@ -68,7 +72,8 @@ def fit(x, live, share):
 
 
 def operating_point(z, kind, source):
-    """The score at which the mean APCER and BPCER are least together; the middle, where many are."""
+    """The score at which the mean APCER and BPCER are least together; the
+    middle, where many are."""
     cost = []
     tries = np.arange(-12, 12, 0.02)
     for t in tries:
@@ -94,7 +99,7 @@ def main():
     o = a.parse_args()
     torch.set_num_threads(1)
     data = Pictures(o)
-    use = np.ones(len(data.kind), bool) if o.hold is None else fold_of(data.who) == o.hold
+    use = np.ones(len(data.kind), bool) if o.hold is None else common.fold_of(data.who) == o.hold
     share = weights(data, use)
     use = share > 0
     x = np.clip(answers(o.weights, data.x[torch.from_numpy(np.flatnonzero(use))]), -MOST, MOST)

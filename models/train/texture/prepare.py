@@ -6,8 +6,9 @@
 Two kinds, each a part of a picture, what it shows and where it is from:
 DIR/wide, larger squares from real pictures, simulated attacks and what other
 cameras would make of them, for the teachers to look at; and DIR/near, the face
-as the network will see it, of each real picture as it is, to learn from what it is. Written in shards, in random order; each sample
-is made by its own seeded generator, so the number of jobs changes nothing.
+as the network will see it, of each real picture as it is, to learn from what it
+is. Written in shards, in random order; each sample is made by its own seeded
+generator, so the number of jobs changes nothing.
 """
 import argparse
 import glob
@@ -26,8 +27,8 @@ import simulate
 from measure import SCALE, SHAPE
 
 SEED = 1
-WIDE = (160, 2.0, "square")
-NEAR = (96, SCALE, SHAPE)
+WIDE = ((160, 160), 2.0, "square")
+NEAR = ((96, 96), SCALE, SHAPE)
 SHARD = 1000
 LIMITS = 800  # pixels of a picture's longer side: larger ones are made smaller first
 
@@ -75,17 +76,12 @@ def make(seed, face, picture, fake):
         box = found
     else:
         img = simulate.camera(rng, img, rng.choice([0, 0.5, 1.0], p=[0.4, 0.3, 0.3]))
-    return cut(img, box, WIDE), kind, source, who, recording, name
-
-
-def cut(img, box, view):
-    side, scale, shape = view
-    return cv2.resize(common.crop(img, box, scale, shape), (side, side))
+    return common.cut(img, box, *WIDE), kind, source, who, recording, name
 
 
 def near(found):
     """One sample a picture, as it is."""
-    return [(cut(cv2.imdecode(data, cv2.IMREAD_COLOR), box, NEAR), kind, source, who, recording, name)
+    return [(common.cut(cv2.imdecode(data, cv2.IMREAD_COLOR), box, *NEAR), kind, source, who, recording, name)
             for name, source, kind, who, recording, data, box in found]
 
 
@@ -112,7 +108,7 @@ def zoom(rng, img, box):
 def faceless(folder, each=12):
     """Samples of pictures without faces, for what a teacher says of anything."""
     rng, rows = np.random.default_rng(SEED), []
-    side = WIDE[0]
+    size = WIDE[0]
     for path in sorted(glob.glob(os.path.join(folder, "**", "*.*"), recursive=True)):
         img = cv2.imread(path)
         if img is None or min(img.shape[:2]) < 64:
@@ -121,7 +117,8 @@ def faceless(folder, each=12):
         for _ in range(each):
             n = int(rng.uniform(0.3, 1) * min(img.shape[:2]))
             y, x = rng.integers(0, img.shape[0] - n + 1), rng.integers(0, img.shape[1] - n + 1)
-            rows.append((cv2.resize(img[y:y + n, x:x + n], (side, side), interpolation=cv2.INTER_AREA), "none", "faceless", "", "", os.path.basename(path)))
+            part = cv2.resize(img[y:y + n, x:x + n], size, interpolation=cv2.INTER_AREA)
+            rows.append((part, "none", "faceless", "", "", os.path.basename(path)))
     return rows
 
 

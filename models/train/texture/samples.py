@@ -11,12 +11,11 @@ import net
 
 
 class Samples:
-    def __init__(self, folder, without=(), limit=None):
-        parts = [np.load(f) for f in sorted(glob.glob(os.path.join(folder, "*.npz")))[:limit]]
+    def __init__(self, folder, without=()):
+        parts = [np.load(f) for f in sorted(glob.glob(os.path.join(folder, "*.npz")))]
         if not parts:
             sys.exit(f"{folder} has no samples: run prepare.py first")
         keep = [~np.isin(p["source"], without) for p in parts]
-        self.kept = torch.from_numpy(np.flatnonzero(np.concatenate(keep)))  # places among all samples
         self.x = torch.from_numpy(np.concatenate([p["x"][m] for p, m in zip(parts, keep)]).transpose(0, 3, 1, 2).copy())
         take = lambda k: np.concatenate([p[k][m] for p, m in zip(parts, keep)])
         self.kind, self.source, self.who, self.recording = (take(k) for k in ("kind", "source", "who", "recording"))

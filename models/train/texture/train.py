@@ -5,10 +5,11 @@
              [--start FILE.pt] [--steps N] [--settle] [--labels] [--hold N]
 
 What a picture shows does not matter here: the teachers have an opinion on any,
-and the first one's features are dense targets. The second sees the middle of the
-picture only, as large as it likes it; it is slow, and asked of a quarter of them. Pictures of neither Replay-Attack nor NUAA teach
-most of it, so that the networks that shall not have seen the one or the other
-can start from the same weights.
+and the first one's features are dense targets. The second sees the middle of
+the picture only, as large as it likes it; it is slow, and asked of a quarter of
+them. Pictures of neither Replay-Attack nor NUAA teach most of it, so that the
+networks that shall not have seen the one or the other can start from the same
+weights.
 
 Without --start every stage first learns alone, from the teacher's features
 before it to those after it; then the whole network learns from the picture. The
@@ -33,15 +34,16 @@ import torch.nn.functional as F
 import torch.distributed as dist
 import torch.multiprocessing as processes
 
+import common
 import net
 from samples import Samples, faces, squares
 from teacher import Teacher
 
 SEED, BATCH, RATE, WARM_UP, ALONE = 1, 64, 2e-3, 100, 0.15
-FILE = "minifasnet_v2_2.7_80.onnx"
+FIRST_FILE = "minifasnet_v2_2.7_80.onnx"
 TAPS = ["/conv_23/project/conv/Conv_output_0", "/conv_3/model/model.3/Add_output_0", "/conv_34/project/conv/Conv_output_0",
         "/conv_4/model/model.5/Add_output_0", "/conv_45/project/conv/Conv_output_0", "output"]
-SECOND, SECOND_SIDE, MIDDLE, QUARTER = "minifas_98.20_128.onnx", 128, 64, BATCH // 4
+SECOND_FILE, SECOND_SIDE, MIDDLE, QUARTER = "minifas_98.20_128.onnx", 128, 64, BATCH // 4
 LOGITS, FEATURES, ALSO = 3.0, 0.3, 1.5  # what they count in the whole network's loss
 LABELLED, LABELS = 32, 3.0  # samples with a label in a step, and what they count
 SHARES = {"replay": 1.0, "nuaa": 0.7, "clips": 0.2, "masks": 0.15, "scenes": 0.5}
@@ -80,7 +82,7 @@ class Labels:
 
     def __init__(self, folder, without, hold, rng):
         self.data, self.rng = Samples(os.path.join(folder, "near"), without), rng
-        use = np.ones(len(self.data.kind), bool) if hold is None else fold_of(self.data.who) != hold
+        use = np.ones(len(self.data.kind), bool) if hold is None else common.fold_of(self.data.who) != hold
         self.share = torch.from_numpy(weights(self.data, use))
 
     def loss(self, model):
@@ -99,11 +101,6 @@ def weights(data, use):
             m = here & (data.kind == k)
             w[m] = SHARES[s] / m.sum() / (2 if k == "live" else 2 * (len(kinds) - 1))
     return w / w.sum()
-
-
-def fold_of(who, folds=5):
-    """A person's fold, the same whatever else there is."""
-    return np.array([int.from_bytes(w.encode()[-6:], "big") * 2654435761 % 2**32 % folds for w in who])
 
 
 def together(model, jobs):
@@ -131,13 +128,13 @@ def work(job, o):
     data = Samples(os.path.join(o.samples, "wide"), o.without)
     labels = Labels(o.samples, o.without, o.hold, rng) if o.labels else None
     batch = BATCH - LABELLED if labels else BATCH
-    teacher, second = Teacher(os.path.join(o.reference, FILE), TAPS), Teacher(os.path.join(o.reference, SECOND), ["output"])
+    teacher, second = Teacher(os.path.join(o.reference, FIRST_FILE), TAPS), Teacher(os.path.join(o.reference, SECOND_FILE), ["output"])
     model = net.Texture()
     if o.start:
         model.load_state_dict(torch.load(o.start))
     model = model.to(memory_format=torch.channels_last)
     mean = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True)
-    optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), o.rate, weight_decay=0.01)
     if job == 0:
         print(f"{len(data.x)} pictures, {sum(p.numel() for p in model.parameters())} parameters, torch {torch.__version__}, {vars(o)}", flush=True)
     start, total, n = time.time(), torch.zeros(len(TAPS) + 2), 0
