@@ -11,15 +11,25 @@ import net
 
 
 class Samples:
+    """All samples of a folder but those of the sources that shall not be seen:
+    x, uint8 N×3×H×W, and what each shows and is from. No more memory is taken
+    than x needs: on a small machine several processes hold one each."""
+
     def __init__(self, folder, without=()):
         parts = [np.load(f) for f in sorted(glob.glob(os.path.join(folder, "*.npz")))]
         if not parts:
             sys.exit(f"{folder} has no samples: run prepare.py first")
         keep = [~np.isin(p["source"], without) for p in parts]
-        self.x = torch.from_numpy(np.concatenate([p["x"][m] for p, m in zip(parts, keep)]).transpose(0, 3, 1, 2).copy())
         take = lambda k: np.concatenate([p[k][m] for p, m in zip(parts, keep)])
         self.kind, self.source, self.who, self.recording = (take(k) for k in ("kind", "source", "who", "recording"))
         self.live = torch.from_numpy((self.kind == "live").astype(np.float32))
+        n = 0
+        for p, m in zip(parts, keep):
+            x = torch.from_numpy(p["x"][m]).permute(0, 3, 1, 2)
+            if n == 0:
+                self.x = torch.empty((len(self.kind), *x.shape[1:]), dtype=torch.uint8)
+            self.x[n:n + len(x)] = x
+            n += len(x)
 
 
 def squares(x, index, rng):
