@@ -23,7 +23,7 @@ const (
 	YUYV  PixelFormat = "YUYV"  // packed 4:2:2, 2 bytes a pixel, no padding
 	NV12  PixelFormat = "NV12"  // planar Y then interleaved UV at half size, 1.5 bytes a pixel, even width and height
 	GREY  PixelFormat = "GREY"  // 1 byte a pixel
-	RGB   PixelFormat = "RGB"   // 3 bytes a pixel, R first; pictures decoded by us, never a camera
+	BGR   PixelFormat = "BGR"   // 3 bytes a pixel, B first; pictures decoded by us, never a camera
 )
 
 // Frame is one picture as a camera gave it. Whoever receives a Frame owns its

@@ -65,7 +65,7 @@ func TestLayoutCheck(t *testing.T) {
 		{layout{livenessd.GREY, 0, 480, 0}, livenessd.ErrInvalid},
 		{layout{livenessd.GREY, maxSide + 1, 1, maxSide + 1}, livenessd.ErrInvalid},
 		{layout{livenessd.YUYV, maxSide, maxSide, 8 * maxSide}, livenessd.ErrTooLarge},
-		{layout{livenessd.RGB, 640, 480, 1920}, livenessd.ErrInvalid},
+		{layout{livenessd.BGR, 640, 480, 1920}, livenessd.ErrInvalid},
 		{layout{livenessd.MJPEG, 0, 0, 0}, livenessd.ErrInvalid},
 	} {
 		if err := tt.l.check(); !errors.Is(err, tt.err) {

@@ -30,7 +30,7 @@ func TestNewV4L2Refuses(t *testing.T) {
 		"camera size 0 x 480":    func(c *V4L2Config) { c.Width = 0 },
 		"camera size 640 x 9999": func(c *V4L2Config) { c.Height = 9999 },
 		"camera rate 0":          func(c *V4L2Config) { c.FPS = 0 },
-		`camera format "RGB"`:    func(c *V4L2Config) { c.Format = livenessd.RGB },
+		`camera format "BGR"`:    func(c *V4L2Config) { c.Format = livenessd.BGR },
 		"camera silence 1ms":     func(c *V4L2Config) { c.Silence = time.Millisecond },
 	} {
 		cfg := good

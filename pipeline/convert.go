@@ -69,13 +69,6 @@ func fromGrey(dst, src []byte) {
 	}
 }
 
-// swapRB turns RGB into BGR and back; dst may be src.
-func swapRB(dst, src []byte) {
-	for i := 0; i+2 < len(src); i += 3 {
-		dst[i], dst[i+1], dst[i+2] = src[i+2], src[i+1], src[i]
-	}
-}
-
 // fromImage writes any image; JPEG's own kinds take a short way.
 func fromImage(dst []byte, img image.Image) {
 	b := img.Bounds()

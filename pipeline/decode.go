@@ -32,7 +32,7 @@ func decode(f livenessd.Frame, lim Limits) (*picture, error) {
 		want = w * h * 3 / 2
 	case livenessd.GREY:
 		want = w * h
-	case livenessd.RGB:
+	case livenessd.BGR:
 		want = 3 * w * h
 	default:
 		return nil, fmt.Errorf("%w: pixel format %q is not known", livenessd.ErrNoPicture, f.Format)
@@ -51,8 +51,8 @@ func decode(f livenessd.Frame, lim Limits) (*picture, error) {
 		fromNV12(p.pix, f.Data, w, h)
 	case livenessd.GREY:
 		fromGrey(p.pix, f.Data)
-	case livenessd.RGB:
-		swapRB(p.pix, f.Data)
+	case livenessd.BGR:
+		copy(p.pix, f.Data)
 	}
 	return p, nil
 }

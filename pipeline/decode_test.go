@@ -65,7 +65,7 @@ func TestDecodePicture(t *testing.T) {
 	for name, data := range map[string][]byte{"png": p.Bytes(), "gif": g.Bytes(), "bmp": b.Bytes(), "tiff": ti.Bytes(), "jpeg": asJPEG(t, corners())} {
 		before := bytes.Clone(data)
 		f, err := DecodePicture(data, DefaultLimits())
-		if err != nil || f.Format != livenessd.RGB || f.Width != 64 || f.Height != 48 || len(f.Data) != 3*64*48 {
+		if err != nil || f.Format != livenessd.BGR || f.Width != 64 || f.Height != 48 || len(f.Data) != 3*64*48 {
 			t.Fatalf("%s: %d×%d %s %v", name, f.Width, f.Height, f.Format, err)
 		}
 		if !bytes.Equal(before, data) {
@@ -73,7 +73,7 @@ func TestDecodePicture(t *testing.T) {
 		}
 		quarters(t, name, func(x, y int) (byte, byte, byte) {
 			d := f.Data[3*(64*y+x):]
-			return d[0], d[1], d[2]
+			return d[2], d[1], d[0]
 		}, 64, 48, 12, rgbw)
 	}
 }
@@ -142,7 +142,7 @@ func TestOrientation(t *testing.T) {
 		}
 		quarters(t, "orientation "+string('0'+o), func(x, y int) (byte, byte, byte) {
 			d := f.Data[3*(f.Width*y+x):]
-			return d[0], d[1], d[2]
+			return d[2], d[1], d[0]
 		}, f.Width, f.Height, 12, want)
 	}
 }
@@ -179,11 +179,11 @@ func raw(format livenessd.PixelFormat) []byte {
 				out = append(out, byte(u+.5), byte(v+.5))
 			}
 		}
-	case livenessd.RGB:
+	case livenessd.BGR:
 		for y := range 48 {
 			for x := range 64 {
 				c := m.RGBAAt(x, y)
-				out = append(out, c.R, c.G, c.B)
+				out = append(out, c.B, c.G, c.R)
 			}
 		}
 	case livenessd.GREY:
@@ -205,7 +205,7 @@ func TestDecodeFrame(t *testing.T) {
 	}{
 		{livenessd.Frame{Format: livenessd.YUYV, Width: 64, Height: 48, Data: raw(livenessd.YUYV)}, 2, rgbw},
 		{livenessd.Frame{Format: livenessd.NV12, Width: 64, Height: 48, Data: raw(livenessd.NV12)}, 2, rgbw},
-		{livenessd.Frame{Format: livenessd.RGB, Width: 64, Height: 48, Data: raw(livenessd.RGB)}, 0, rgbw},
+		{livenessd.Frame{Format: livenessd.BGR, Width: 64, Height: 48, Data: raw(livenessd.BGR)}, 0, rgbw},
 		{livenessd.Frame{Format: livenessd.GREY, Width: 64, Height: 48, Data: raw(livenessd.GREY)}, 0, grey},
 		{livenessd.Frame{Format: livenessd.MJPEG, Data: asJPEG(t, corners())}, 12, rgbw},
 	} {
@@ -231,8 +231,8 @@ func TestDecodeFrameRefuses(t *testing.T) {
 		"long NV12":     {livenessd.Frame{Format: livenessd.NV12, Width: 64, Height: 48, Data: make([]byte, 64*48*3/2+1)}, livenessd.ErrNoPicture},
 		"odd YUYV":      {livenessd.Frame{Format: livenessd.YUYV, Width: 63, Height: 48, Data: make([]byte, 2*63*48)}, livenessd.ErrNoPicture},
 		"odd NV12":      {livenessd.Frame{Format: livenessd.NV12, Width: 64, Height: 47, Data: make([]byte, 64*47*3/2)}, livenessd.ErrNoPicture},
-		"no size":       {livenessd.Frame{Format: livenessd.RGB, Data: []byte{1, 2, 3}}, livenessd.ErrNoPicture},
-		"negative size": {livenessd.Frame{Format: livenessd.RGB, Width: -64, Height: -48, Data: make([]byte, 3*64*48)}, livenessd.ErrNoPicture},
+		"no size":       {livenessd.Frame{Format: livenessd.BGR, Data: []byte{1, 2, 3}}, livenessd.ErrNoPicture},
+		"negative size": {livenessd.Frame{Format: livenessd.BGR, Width: -64, Height: -48, Data: make([]byte, 3*64*48)}, livenessd.ErrNoPicture},
 		"overflow":      {livenessd.Frame{Format: livenessd.GREY, Width: 1 << 62, Height: 4 << 60}, livenessd.ErrTooLarge},
 		"huge":          {livenessd.Frame{Format: livenessd.GREY, Width: 1 << 40, Height: 64}, livenessd.ErrTooLarge},
 		"unknown":       {livenessd.Frame{Format: "H264", Width: 64, Height: 48, Data: []byte{1}}, livenessd.ErrNoPicture},

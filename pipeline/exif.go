@@ -57,7 +57,7 @@ func tiffOrientation(b []byte) int {
 	return 1
 }
 
-// Turn returns f, which must be livenessd.RGB, turned clockwise by 90, 180 or
+// Turn returns f, which must be livenessd.BGR, turned clockwise by 90, 180 or
 // 270 degrees; f itself by any other angle. Its Data are new then, and f's are
 // only read.
 func Turn(f livenessd.Frame, degrees int) livenessd.Frame {

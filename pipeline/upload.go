@@ -61,7 +61,7 @@ var kinds = []kind{
 
 // DecodePicture reads a picture file: JPEG (turned upright as its EXIF
 // orientation says), PNG, GIF (the first picture), BMP, TIFF or WebP. What the
-// file is, its first bytes say. The Frame is livenessd.RGB and its Data belong
+// file is, its first bytes say. The Frame is livenessd.BGR and its Data belong
 // to the caller; Seq and At are zero. data is only read.
 //
 // The error wraps livenessd.ErrNoPicture when data is none of these or is
@@ -104,9 +104,8 @@ func (k kind) read(data []byte, lim Limits) (livenessd.Frame, error) {
 	if err := lim.size(w, h); err != nil {
 		return livenessd.Frame{}, err
 	}
-	f := livenessd.Frame{Width: w, Height: h, Format: livenessd.RGB, Data: make([]byte, 3*w*h)}
+	f := livenessd.Frame{Width: w, Height: h, Format: livenessd.BGR, Data: make([]byte, 3*w*h)}
 	fromImage(f.Data, img)
-	swapRB(f.Data, f.Data)
 	if k.name == "JPEG" {
 		f = upright(f, exifOrientation(data))
 	}

@@ -122,7 +122,7 @@ func thinOut(f livenessd.Frame) (image.Image, error) {
 	}
 	pixels := f.Width * f.Height
 	size := map[livenessd.PixelFormat]int{
-		livenessd.YUYV: 2 * pixels, livenessd.NV12: pixels * 3 / 2, livenessd.GREY: pixels, livenessd.RGB: 3 * pixels,
+		livenessd.YUYV: 2 * pixels, livenessd.NV12: pixels * 3 / 2, livenessd.GREY: pixels, livenessd.BGR: 3 * pixels,
 	}[f.Format]
 	if size == 0 {
 		return nil, fmt.Errorf("ui: preview: pixel format %q is not known: %w", f.Format, livenessd.ErrNoPicture)
@@ -135,8 +135,8 @@ func thinOut(f livenessd.Frame) (image.Image, error) {
 	switch f.Format {
 	case livenessd.GREY:
 		return thinGrey(f, r, n), nil
-	case livenessd.RGB:
-		return thinRGB(f, r, n), nil
+	case livenessd.BGR:
+		return thinBGR(f, r, n), nil
 	default:
 		return thinYUV(f, r, n), nil
 	}
@@ -153,14 +153,13 @@ func thinGrey(f livenessd.Frame, r image.Rectangle, n int) image.Image {
 	return img
 }
 
-func thinRGB(f livenessd.Frame, r image.Rectangle, n int) image.Image {
+func thinBGR(f livenessd.Frame, r image.Rectangle, n int) image.Image {
 	img := image.NewRGBA(r)
 	for y := range r.Dy() {
 		row := f.Data[y*n*f.Width*3:]
 		for x := range r.Dx() {
-			p := img.Pix[y*img.Stride+x*4:]
-			copy(p[:3], row[x*n*3:])
-			p[3] = 0xff
+			p, s := img.Pix[y*img.Stride+x*4:], row[x*n*3:]
+			p[0], p[1], p[2], p[3] = s[2], s[1], s[0], 0xff
 		}
 	}
 	return img

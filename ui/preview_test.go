@@ -33,11 +33,11 @@ func halves(format livenessd.PixelFormat, w, h int) livenessd.Frame {
 			switch format {
 			case livenessd.GREY, livenessd.NV12:
 				f.Data = append(f.Data, c.y)
-			case livenessd.RGB:
+			case livenessd.BGR:
 				if c == red {
-					f.Data = append(f.Data, 255, 0, 0)
-				} else {
 					f.Data = append(f.Data, 0, 0, 255)
+				} else {
+					f.Data = append(f.Data, 255, 0, 0)
 				}
 			case livenessd.YUYV:
 				f.Data = append(f.Data, c.y, []byte{c.cb, c.cr}[x%2])
@@ -55,7 +55,7 @@ func halves(format livenessd.PixelFormat, w, h int) livenessd.Frame {
 }
 
 func TestEncodePreviewKeepsTheColours(t *testing.T) {
-	for _, format := range []livenessd.PixelFormat{livenessd.YUYV, livenessd.NV12, livenessd.GREY, livenessd.RGB} {
+	for _, format := range []livenessd.PixelFormat{livenessd.YUYV, livenessd.NV12, livenessd.GREY, livenessd.BGR} {
 		for _, size := range [][4]int{{64, 48, 64, 48}, {640, 480, 640, 480}, {1280, 720, 640, 360}, {1920, 1080, 640, 360}, {2, 2, 2, 2}, {1002, 10, 501, 5}} {
 			t.Run(fmt.Sprint(format, size), func(t *testing.T) {
 				b, err := encodePreview(halves(format, size[0], size[1]))
@@ -135,7 +135,7 @@ func TestMJPEGIsPassedOnUntouched(t *testing.T) {
 }
 
 func FuzzEncodePreview(f *testing.F) {
-	for _, format := range []livenessd.PixelFormat{livenessd.MJPEG, livenessd.YUYV, livenessd.NV12, livenessd.GREY, livenessd.RGB} {
+	for _, format := range []livenessd.PixelFormat{livenessd.MJPEG, livenessd.YUYV, livenessd.NV12, livenessd.GREY, livenessd.BGR} {
 		f.Add(string(format), 4, 2, bytes.Repeat([]byte{0xff, 0xd8, 0xff, 0xd9}, 6))
 	}
 	f.Fuzz(func(t *testing.T, format string, w, h int, data []byte) {

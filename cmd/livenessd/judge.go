@@ -103,12 +103,12 @@ const (
 	greyChroma = 2
 )
 
-// grey tells whether RGB pixels have no colours.
-func grey(rgb []byte) bool {
-	step := 3 * max(len(rgb)/3/greySamples, 1)
+// grey tells whether BGR pixels have no colours.
+func grey(bgr []byte) bool {
+	step := 3 * max(len(bgr)/3/greySamples, 1)
 	sum, n := 0, 0
-	for i := 0; i+2 < len(rgb); i += step {
-		r, g, b := rgb[i], rgb[i+1], rgb[i+2]
+	for i := 0; i+2 < len(bgr); i += step {
+		r, g, b := bgr[i+2], bgr[i+1], bgr[i]
 		sum += int(max(r, g, b) - min(r, g, b))
 		n++
 	}
