@@ -19,7 +19,7 @@ import detector
 
 cv2.setNumThreads(1)
 HERE = os.path.dirname(os.path.abspath(__file__))
-REFERENCE = os.path.join(HERE, "..", "reference.json")
+REFERENCE, OWN = (os.path.join(HERE, "..", name) for name in ("reference.json", "set.json"))
 
 
 class Network:
@@ -48,6 +48,12 @@ def reference(folder):
     with open(REFERENCE) as f:
         d = json.load(f)
     return Finder(d["face"], folder), [Network(s, folder) for s in d["texture"]]
+
+
+def own_face():
+    """The face network that the daemon carries."""
+    with open(OWN) as f:
+        return Finder(json.load(f)["face"], os.path.join(HERE, "..", "weights"))
 
 
 class Finder:

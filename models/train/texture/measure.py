@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How good a texture network is on the real pictures of the data folder.
 
-    measure.py --data DIR --reference DIR --network FILE.onnx [--source replay|nuaa] [--fold N]
+    measure.py --data DIR --network FILE.onnx [--source replay|nuaa] [--fold N]
 
 Prints EER, AUC and, where the network's own log odds of live are 0 (before
 platt.py moves that), APCER, BPCER and HTER: a frame and a recording (the mean of
@@ -50,13 +50,13 @@ def by_recording(logit, live, recording):
     return np.bincount(index, logit) / n, np.bincount(index, live) / n > 0.5
 
 
-def crops(data, reference):
-    """The real pictures' crops, cached beside the data's name in the temporary folder."""
-    cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"livenessd-crops-{SCALE}.pickle")
+def crops(data):
+    """The real pictures' crops as the daemon cuts them, cached beside the data's name in the temporary folder."""
+    cache = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"livenessd-crops-{SCALE}-own.pickle")
     if os.path.exists(cache):
         with open(cache, "rb") as f:
             return pickle.load(f)
-    face, _ = common.reference(reference)
+    face = common.own_face()
     rows = []
     for path, source, kind, who, recording in common.pictures(data):
         if source not in ("replay", "nuaa"):
@@ -74,12 +74,11 @@ def crops(data, reference):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--data", required=True)
-    a.add_argument("--reference", required=True)
     a.add_argument("--network", required=True)
     a.add_argument("--source", choices=["replay", "nuaa"])
     a.add_argument("--fold", type=int)
     o = a.parse_args()
-    rows = crops(o.data, o.reference)
+    rows = crops(o.data)
     source, kind, who, recording = (np.array([r[i] for r in rows]) for i in (1, 2, 3, 4))
     net = cv2.dnn.readNet(o.network)
     logit = []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the texture network's answer a calibrated probability.
 
-    platt.py --weights FILE.pt --data DIR --reference DIR --samples DIR --set SET.json
+    platt.py --weights FILE.pt --data DIR --samples DIR --set SET.json
              [--without replay|nuaa] [--hold N]
 
 Fits p = 1/(1 + exp(−(a·x + b))) of being live to the network's log odds x
@@ -9,9 +9,9 @@ Fits p = 1/(1 + exp(−(a·x + b))) of being live to the network's log odds x
 pictures, cut as the daemon cuts them, and the presenter's in SAMPLES/near, each
 source and in it each class with a fixed share; then moves b so that at 0.5
 APCER + BPCER, each the mean over the sources (drawn people count little) and
-APCER that over the kinds of attack, are least together; and writes a and b into
-the set's fusion. --hold N uses only that fifth of the people, to be those which
-training has left out.
+APCER that over the kinds of attack, are least together, or nearly, at the
+strictest; and writes a and b into the set's fusion. --hold N uses only that
+fifth of the people, to be those which training has left out.
 """
 import argparse
 import json
@@ -32,6 +32,7 @@ from train import weights
 
 DRAWN = 0.5  # what the presenter's people count, of a real source
 STEEPEST = 1.5  # a is no more: people before known cameras are told apart too easily to be sure of others
+EQUAL = 0.005  # costs that differ by no more are equal: a recording's worth
 MOST = 12  # a logit counts between -MOST and MOST
 
 
@@ -51,7 +52,7 @@ class Pictures:
     """Inputs of the network and what they show, as Samples has them."""
 
     def __init__(self, o):
-        real = [r for r in measure.crops(o.data, o.reference) if r[1] not in o.without]
+        real = [r for r in measure.crops(o.data) if r[1] not in o.without]
         drawn = Samples(os.path.join(o.samples, "near"), ("replay", "nuaa", "clips", "faces", "masks"))
         small = F.interpolate(drawn.x.float(), size=(net.SIDE, net.SIDE), mode="bilinear").round().clamp(0, 255).to(torch.uint8)
         self.x = torch.cat([torch.from_numpy(np.stack([r[0] for r in real]).transpose(0, 3, 1, 2).copy()), small])
@@ -72,8 +73,8 @@ def fit(x, live, share):
 
 
 def operating_point(z, kind, source):
-    """The score at which the mean APCER and BPCER are least together; the
-    middle, where many are."""
+    """The score at which the mean APCER and BPCER are least together; where
+    several are about as good, the strictest."""
     cost = []
     tries = np.arange(-12, 12, 0.02)
     for t in tries:
@@ -84,14 +85,13 @@ def operating_point(z, kind, source):
             each.append(apcer + (z[here & (kind == "live")] < t).mean())
         cost.append(np.average(each, weights=[DRAWN if s == "scenes" else 1 for s in sorted(set(source))]))
     cost = np.array(cost)
-    return tries[cost <= cost.min() + 1e-9].mean()
+    return tries[cost <= cost.min() + EQUAL].max()
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--weights", required=True)
     a.add_argument("--data", required=True)
-    a.add_argument("--reference", required=True)
     a.add_argument("--samples", required=True)
     a.add_argument("--set", required=True)
     a.add_argument("--without", action="append", default=[], choices=["replay", "nuaa"])
