@@ -29,7 +29,7 @@ face)
 	python3 digests.py ../set.json:../weights
 	;;
 texture)
-	scenes scenes-texture person,person-limited,print,tablet 75 1000
+	scenes scenes-texture person,person-limited,print,tablet 130 1000
 	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
 	cd texture
 	python3 prepare.py --data "$data" --reference "$reference" --scenes "$work/scenes-texture" --faceless "$work/faceless" --out "$work/samples"
@@ -39,9 +39,10 @@ texture)
 	train base --without replay --without nuaa --steps 3200
 	train without-replay --without replay --start "$work/base.pt.last" --steps 2800 --rate 0.0018 --settle
 	train without-nuaa --without nuaa --start "$work/base.pt.last" --steps 800 --rate 0.0018 --settle
-	train texture --labels --hold 0 --start "$work/without-replay.pt.last" --steps 2700 --rate 0.0012 --settle
-	platt() { python3 platt.py --data "$data" --reference "$reference" --samples "$work/samples" --weights "$work/$1.pt" --set "${@:2}"; }
-	platt texture ../../set.json --hold 0
+	train held --labels --hold 0 --start "$work/without-replay.pt.last" --steps 4000 --rate 0.0012 --settle
+	train texture --labels --start "$work/held.pt.last" --steps 500 --rate 0.0006 --settle
+	platt() { python3 platt.py --data "$data" --samples "$work/samples" --weights "$work/$1.pt" --set "${@:2}"; }
+	platt held ../../set.json --hold 0 # the bias of the people kept out serves the network of all
 	platt without-replay ../without-replay/set.json --without replay
 	platt without-nuaa ../without-nuaa/set.json --without nuaa
 	python3 export.py --weights "$work/without-replay.pt" --out ../without-replay/texture.onnx
