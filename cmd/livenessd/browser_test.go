@@ -193,8 +193,8 @@ type screen struct {
 	Phase, Outcome, Prompt, Detail, Arrow, Notice, Alert, Picture, Problem string
 }
 
-// watch opens the page in a browser until a result, or what env says.
-func watch(t testing.TB, page string, env ...string) []screen {
+// needBrowser skips the test where there is no browser, or nothing to drive it.
+func needBrowser(t testing.TB) {
 	t.Helper()
 	for _, need := range []string{"../../ui/e2e/node_modules/playwright-core", "/usr/bin/chromium"} {
 		if _, err := os.Stat(need); err != nil {
@@ -204,6 +204,12 @@ func watch(t testing.TB, page string, env ...string) []screen {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("SKIPPED: no browser test without node (make test-deps)")
 	}
+}
+
+// watch opens the page in a browser until a result, or what env says.
+func watch(t testing.TB, page string, env ...string) []screen {
+	t.Helper()
+	needBrowser(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "e2e/watch.mjs")
@@ -329,6 +335,7 @@ func TestBrowserNobody(t *testing.T) {
 
 // Ensure that the page comes back by itself after the daemon was killed.
 func TestBrowserRestart(t *testing.T) {
+	needBrowser(t) // here, as only the test's own goroutine may skip it
 	d := start(t, append([]string{"-camera", "sim:nobody"}, patient...)...)
 	// The same address again, as on a real kiosk.
 	d.args = append(d.args, "-listen", regexp.MustCompile(`[\d.]+:\d+`).FindString(d.page))
