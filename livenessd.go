@@ -39,15 +39,56 @@ type Frame struct {
 
 // Camera says which device frames come from. It is stored with every result.
 type Camera struct {
-	Name      string `json:"name"`             // what the operator calls it: the configured source
-	Device    string `json:"device,omitempty"` // stable path, e.g. /dev/v4l/by-id/…
-	Driver    string `json:"driver,omitempty"` // kernel driver, "replay" or "sim"
-	Card      string `json:"card,omitempty"`   // the device's own name for itself
-	Bus       string `json:"bus,omitempty"`    // where it is plugged in
-	Format    string `json:"format,omitempty"`
-	Width     int    `json:"width,omitempty"`
-	Height    int    `json:"height,omitempty"`
-	Simulated bool   `json:"simulated,omitempty"` // the pictures do not show the room in front of the door
+	Name      string  `json:"name"`             // what the operator calls it: the configured source
+	Device    string  `json:"device,omitempty"` // stable path, e.g. /dev/v4l/by-id/…
+	Driver    string  `json:"driver,omitempty"` // kernel driver, "replay" or "sim"
+	Card      string  `json:"card,omitempty"`   // the device's own name for itself
+	Bus       string  `json:"bus,omitempty"`    // where it is plugged in
+	USB       string  `json:"usb,omitempty"`    // vendor and product, e.g. "046d:082d"; "" when it is not on USB
+	Serial    string  `json:"serial,omitempty"` // the device's own; many have none
+	Port      string  `json:"port,omitempty"`   // the socket, as udev names it under /dev/v4l/by-path
+	Format    string  `json:"format,omitempty"`
+	Width     int     `json:"width,omitempty"`
+	Height    int     `json:"height,omitempty"`
+	FPS       float64 `json:"fps,omitempty"`       // pictures a second that were agreed on; 0 when nobody says
+	Other     bool    `json:"other,omitempty"`     // a camera was pinned, and this is another one
+	Simulated bool    `json:"simulated,omitempty"` // the pictures do not show the room in front of the door
+}
+
+// CameraFault names what is wrong with the camera or its pictures. While one
+// of them but FaultSlow holds nobody is judged.
+type CameraFault string
+
+const (
+	FaultGone     CameraFault = "gone"     // no such camera, or it cannot be used
+	FaultOther    CameraFault = "other"    // another camera than the pinned one, which is refused
+	FaultSilent   CameraFault = "silent"   // it gives no pictures, or only broken ones
+	FaultBlack    CameraFault = "black"    // its pictures are black or of one colour: covered, or no light
+	FaultFrozen   CameraFault = "frozen"   // the same picture comes again and again
+	FaultRepeated CameraFault = "repeated" // pictures of earlier come again
+	FaultSlow     CameraFault = "slow"     // far fewer pictures a second than were agreed on; judged all the same
+)
+
+// CameraFaults are all of them.
+var CameraFaults = []CameraFault{FaultGone, FaultOther, FaultSilent, FaultBlack, FaultFrozen, FaultRepeated, FaultSlow}
+
+// Reason returns what the screen says about f.
+func (f CameraFault) Reason() Reason {
+	switch f {
+	case FaultOther:
+		return OtherCamera
+	case FaultSilent:
+		return SilentFeed
+	case FaultBlack:
+		return BlackFeed
+	case FaultFrozen:
+		return FrozenFeed
+	case FaultRepeated:
+		return RepeatedFeed
+	case FaultSlow:
+		return SlowFeed
+	}
+	return CameraLost
 }
 
 // Point is a place in a picture, in pixels.
@@ -137,6 +178,10 @@ const (
 	FrozenFeed      Reason = "frozen_feed"   // the same picture came again
 	RepeatedFeed    Reason = "repeated_feed" // pictures from earlier came again
 	TimeJump        Reason = "time_jump"
+	SilentFeed      Reason = "silent_feed"  // no picture comes
+	BlackFeed       Reason = "black_feed"   // covered, or no light at all
+	SlowFeed        Reason = "slow_feed"    // far fewer pictures than agreed on
+	OtherCamera     Reason = "other_camera" // another camera than the pinned one
 	CameraLost      Reason = "camera_lost"
 	TimedOut        Reason = "timed_out"
 	Cancelled       Reason = "cancelled"
@@ -258,6 +303,7 @@ type Result struct {
 	Reference  string        `json:"reference,omitempty"` // the caller's own number, passed through
 	Seq        uint64        `json:"seq"`                 // gapless, in order of commitment; set by the store
 	Boot       string        `json:"boot,omitempty"`      // the kernel's boot id: At is comparable within one
+	Clock      Clock         `json:"clock,omitempty"`     // how far At can be trusted
 	Started    time.Time     `json:"started"`
 	At         time.Time     `json:"at"` // when it was decided
 	Duration   time.Duration `json:"duration_ns"`
@@ -341,6 +387,7 @@ type View struct {
 	Warning  bool      `json:"warning,omitempty"` // time is nearly over
 	Outcome  Outcome   `json:"outcome,omitempty"` // in PhaseResult only
 	Reason   Reason    `json:"reason,omitempty"`  // why retry or not ready, where the person can act on it
+	Notice   Reason    `json:"notice,omitempty"`  // what the operator should mend; the person need not care
 	Until    time.Time `json:"until,omitzero"`    // when PhaseLocked ends, or the present step's limit
 }
 
@@ -362,7 +409,21 @@ type Session struct {
 	Expires   time.Time    `json:"expires"`          // when a session nobody steps up to ends as retry
 	Result    string       `json:"result,omitempty"` // id of its result, once done
 	Outcome   Outcome      `json:"outcome,omitempty"`
+	// Unrecorded says that the result waits in memory for a disk that can be
+	// written: a power cut loses it.
+	Unrecorded bool `json:"unrecorded,omitempty"`
 }
+
+// Clock says how far the time of day can be trusted. The order of results and
+// events is that of their numbers, whatever the clock did.
+type Clock string
+
+const (
+	ClockSynced   Clock = "synced"   // the kernel or systemd-timesyncd says that it follows a time server
+	ClockUnsynced Clock = "unsynced" // it runs by itself
+	ClockUnknown  Clock = "unknown"  // nobody says
+	ClockWrong    Clock = "wrong"    // it shows a time before this program was built
+)
 
 // EventType names what happened.
 type EventType string
@@ -374,9 +435,18 @@ const (
 	EventResult         EventType = "result"
 	EventCameraLost     EventType = "camera.lost"
 	EventCameraBack     EventType = "camera.back"
+	EventCameraFault    EventType = "camera.fault"   // Detail begins with the CameraFault
+	EventCameraWell     EventType = "camera.well"    // the fault is over
+	EventCameraOther    EventType = "camera.other"   // another camera answers than the pinned one
+	EventCameraPinned   EventType = "camera.pinned"  // an operator pinned a camera, or none any more
+	EventCameraReset    EventType = "camera.reset"   // its USB device was switched off and on
+	EventCameraGaveUp   EventType = "camera.gave_up" // the daemon ends, for systemd to start it anew
 	EventLocked         EventType = "kiosk.locked"
 	EventUnlocked       EventType = "kiosk.unlocked"
 	EventStoreReplaced  EventType = "store.replaced" // a damaged file was set aside
+	EventStoreFailed    EventType = "store.failed"   // nothing could be written; what was decided waited in memory
+	EventStoreBack      EventType = "store.back"     // all of it is written
+	EventClockJumped    EventType = "clock.jumped"   // times before and after do not compare
 )
 
 // Event is one entry of the journal that callers follow. IDs start at 1, have
@@ -386,6 +456,7 @@ type Event struct {
 	Type    EventType `json:"type"`
 	At      time.Time `json:"at"`
 	Boot    string    `json:"boot,omitempty"`
+	Clock   Clock     `json:"clock,omitempty"`
 	Session string    `json:"session,omitempty"`
 	Result  *Result   `json:"result,omitempty"`
 	Detail  string    `json:"detail,omitempty"` // one sentence for a person

@@ -70,7 +70,8 @@ type SessionRequest struct {
 	Timeout   time.Duration // how long to wait for a person, whole seconds up to 600; 0 leaves it to the kiosk
 }
 
-// Reason is one thing that keeps the kiosk from judging anybody.
+// Reason is one thing that keeps the kiosk from judging anybody, or that should
+// be mended.
 type Reason struct {
 	Code   string `json:"code"`   // for programs, e.g. "camera_lost"
 	Detail string `json:"detail"` // one sentence for the operator
@@ -84,6 +85,9 @@ type Deps struct {
 	// Ready returns what keeps the kiosk from judging, nothing when it can. It
 	// is called for every GET /readyz and must not wait.
 	Ready func() []Reason
+	// Warnings returns what the operator should mend although the kiosk judges;
+	// nil: nothing ever. It must not wait either.
+	Warnings func() []Reason
 	// Access, Jobs and Judge are what the dialects of other services need.
 	// Without any of them those dialects are not served; all other fields are
 	// required.

@@ -194,8 +194,8 @@ func TestBWS3Health(t *testing.T) {
 		{"/livez", "door.lan", []Reason{{"camera_lost", "gone"}}, 200, "Healthy"},
 		{"/readyz", "door.lan", nil, 200, "Healthy"},
 		{"/readyz", "door.lan", []Reason{{"camera_lost", "gone"}}, 503, "Unhealthy"},
-		{"/readyz", "localhost", nil, 200, `{"ready":true,"reasons":[]}` + "\n"},
-		{"/readyz", "localhost", []Reason{{"camera_lost", "gone"}}, 503, `{"ready":false,"reasons":[{"code":"camera_lost","detail":"gone"}]}` + "\n"},
+		{"/readyz", "localhost", nil, 200, `{"ready":true,"reasons":[],"warnings":[]}` + "\n"},
+		{"/readyz", "localhost", []Reason{{"camera_lost", "gone"}}, 503, `{"ready":false,"reasons":[{"code":"camera_lost","detail":"gone"}],"warnings":[]}` + "\n"},
 	} {
 		reasons = tc.reasons
 		q, err := http.NewRequest("GET", srv.URL+tc.target, nil)

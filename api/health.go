@@ -31,14 +31,20 @@ func alive(w http.ResponseWriter, _ *http.Request) error {
 }
 
 type readyBody struct {
-	Ready   bool     `json:"ready"`
-	Reasons []Reason `json:"reasons"`
+	Ready    bool     `json:"ready"`
+	Reasons  []Reason `json:"reasons"`
+	Warnings []Reason `json:"warnings"`
 }
 
 func (s *server) readiness(w http.ResponseWriter, _ *http.Request) error {
-	reasons := s.Ready()
-	if len(reasons) == 0 {
-		return writeJSON(w, http.StatusOK, readyBody{Ready: true, Reasons: []Reason{}})
+	body := readyBody{Reasons: []Reason{}, Warnings: []Reason{}}
+	body.Reasons = append(body.Reasons, s.Ready()...)
+	if s.Warnings != nil {
+		body.Warnings = append(body.Warnings, s.Warnings()...)
 	}
-	return writeJSON(w, http.StatusServiceUnavailable, readyBody{Reasons: reasons})
+	status := http.StatusServiceUnavailable
+	if body.Ready = len(body.Reasons) == 0; body.Ready {
+		status = http.StatusOK
+	}
+	return writeJSON(w, status, body)
 }

@@ -57,7 +57,7 @@ var types = map[string]reflect.Type{
 // enums maps the document's closed lists to the nouns' types.
 var enums = map[string]string{
 	"SessionState": "SessionState", "Outcome": "Outcome", "Direction": "Direction",
-	"Reason": "Reason", "EventType": "EventType",
+	"Reason": "Reason", "EventType": "EventType", "Clock": "Clock",
 }
 
 // Ensure that each schema has exactly the fields that its type encodes, of

@@ -24,17 +24,22 @@ func DefaultRoots() Roots { return Roots{Dev: "/dev", Sys: "/sys", Proc: "/proc"
 
 // Device is one video node as the system shows it.
 type Device struct {
-	Node    string // e.g. /dev/video0; the number changes between boots
-	ByID    string // full path of the link under /dev/v4l/by-id, "" when there is none
-	ByPath  string // full path of the link under /dev/v4l/by-path: the socket, not the camera
-	Index   int    // the node's place among its device's nodes: 0 gives pictures, others of a USB camera give metadata
-	Driver  string // kernel driver
-	Card    string // the device's own name for itself
-	Bus     string // where it is plugged in
-	Virtual bool   // made by software: what it shows need not be in front of the door
-	Capture bool   // it gives pictures; only known after it was asked
-	Formats []Format
-	Err     error // why the device could not be asked, e.g. no permission
+	Node     string // e.g. /dev/video0; the number changes between boots
+	ByID     string // full path of the link under /dev/v4l/by-id, "" when there is none
+	ByPath   string // full path of the link under /dev/v4l/by-path: the socket, not the camera
+	Index    int    // the node's place among its device's nodes: 0 gives pictures, others of a USB camera give metadata
+	Driver   string // kernel driver
+	Card     string // the device's own name for itself
+	Bus      string // where it is plugged in
+	USB      string // vendor and product, e.g. "046d:082d"; "" when it is not on USB
+	Serial   string // of the USB device; many have none
+	Virtual  bool   // made by software: what it shows need not be in front of the door
+	Capture  bool   // it gives pictures; only known after it was asked
+	Formats  []Format
+	Controls []Control
+	Err      error // why the device could not be asked, e.g. no permission
+
+	usbDir string // of the USB device in sysfs, with symbolic links followed; "" when it is not on USB
 }
 
 // Stable returns the name to put into a configuration: the by-id link, else
@@ -101,6 +106,7 @@ func scan(r Roots) ([]Device, error) {
 			d.Driver = filepath.Base(p)
 		}
 		d.Virtual = virtualDriver(d.Driver) || virtualPath(r, dir)
+		d.usbDevice(r, dir)
 		ds = append(ds, d)
 	}
 	slices.SortFunc(ds, func(a, b Device) int {

@@ -78,6 +78,9 @@ func formatNames(fs []Format) string {
 
 // ask fills in what only the open device knows.
 func ask(r Roots, d *Device) {
+	if metadata(d) {
+		return
+	}
 	h, err := openHandle(d.Node)
 	if err != nil {
 		d.Err = refusal(r, *d, "opening", err)
@@ -90,6 +93,7 @@ func ask(r Roots, d *Device) {
 	}
 	if d.Capture {
 		d.Formats = h.formats()
+		d.Controls = h.controls()
 	}
 	if err = errors.Join(err, h.close()); err != nil {
 		d.Err = refusal(r, *d, "saying what it is", err)

@@ -99,9 +99,12 @@ func (p *pump) count(driver uint32) {
 	p.driver = driver
 }
 
+// errSilent says that a camera which streams gives no good picture.
+var errSilent = errors.New("the camera is silent")
+
 func (p *pump) silent() error {
 	if p.broken > 0 {
-		return fmt.Errorf("only broken pictures for %v (%d of them; the last: %w)", p.silence, p.broken, p.reason)
+		return fmt.Errorf("only broken pictures for %v (%d of them; the last: %v): %w", p.silence, p.broken, p.reason, errSilent)
 	}
-	return fmt.Errorf("no picture for %v", p.silence)
+	return fmt.Errorf("no picture for %v: %w", p.silence, errSilent)
 }

@@ -29,6 +29,16 @@ type V4L2Config struct {
 	// AllowVirtual accepts devices whose pictures a program makes up.
 	AllowVirtual bool
 
+	// Pin returns the camera that the operator pinned, nil when none is. It is
+	// asked at each opening; a nil Pin means that none ever is. RefuseOther
+	// refuses any other camera; without it the pinned one only comes first.
+	Pin         func() (*Identity, error)
+	RefuseOther bool
+
+	// Controls are set at each opening, in this order: "name=value", the name
+	// as Control.Name has it.
+	Controls []string
+
 	// Silence is how long a running camera may give no good picture; 0 means
 	// 2 seconds. The first picture may take twice that: exposure has to settle.
 	Silence time.Duration
@@ -45,6 +55,7 @@ type V4L2Config struct {
 type V4L2 struct {
 	cfg    V4L2Config
 	said   map[string]bool // warnings given; touched by Stream only
+	last   resettable      // the camera opened last; touched by Stream and Reset, which do not overlap
 	broken atomic.Uint64
 }
 
@@ -66,6 +77,11 @@ func NewV4L2(cfg V4L2Config) (*V4L2, error) {
 	}
 	if _, ok := fourCCs[cfg.Format]; cfg.Format != "" && !ok {
 		return nil, fmt.Errorf("camera format %q: it has to be one of %v, or empty: %w", cfg.Format, preference, livenessd.ErrInvalid)
+	}
+	for _, c := range cfg.Controls {
+		if _, _, err := parseControl(c); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Silence < 0 || cfg.Silence > 0 && cfg.Silence < 100*time.Millisecond {
 		return nil, fmt.Errorf("camera silence %v: it has to be at least 100 ms: %w", cfg.Silence, livenessd.ErrInvalid)
@@ -111,12 +127,16 @@ func (v *V4L2) Stream(ctx context.Context, opened func(livenessd.Camera), delive
 // open finds the camera, or the first of several that can be used, sets it up
 // and starts it.
 func (v *V4L2) open() (*handle, livenessd.Camera, layout, error) {
+	pin, err := v.pinned()
+	if err != nil {
+		return nil, livenessd.Camera{}, layout{}, err
+	}
 	ds, err := candidates(v.cfg.Roots, v.cfg.Device, v.cfg.AllowVirtual)
 	if err != nil {
 		return nil, livenessd.Camera{}, layout{}, err
 	}
-	for _, d := range ds {
-		h, cam, l, e := v.openDevice(d)
+	for _, d := range pinnedFirst(ds, pin) {
+		h, cam, l, e := v.openDevice(d, pin)
 		if e == nil {
 			if byNumber(v.cfg.Device) {
 				v.warn("camera %s is named by a number that changes when devices are plugged in another order: use %s", v.cfg.Device, d.Stable())
@@ -133,16 +153,24 @@ func (v *V4L2) open() (*handle, livenessd.Camera, layout, error) {
 }
 
 // openDevice opens d and starts it; on failure nothing stays open.
-func (v *V4L2) openDevice(d Device) (*handle, livenessd.Camera, layout, error) {
+func (v *V4L2) openDevice(d Device, pin *Identity) (*handle, livenessd.Camera, layout, error) {
 	none := func(err error) (*handle, livenessd.Camera, layout, error) {
 		return nil, livenessd.Camera{}, layout{}, err
 	}
 	if d.Virtual && !v.cfg.AllowVirtual {
 		return none(refuseVirtual(d))
 	}
+	if metadata(&d) {
+		return none(fmt.Errorf("camera %s (%s, node %d of its device) carries no pictures: name the node that ends in index0: %w", d.Stable(), d.Card, d.Index, livenessd.ErrInvalid))
+	}
 	if nameless(d) {
 		return none(fmt.Errorf("camera %s was plugged in just now and has no stable name yet: %w", d.Node, livenessd.ErrNotReady))
 	}
+	other, err := v.checkPin(&d, pin)
+	if err != nil {
+		return none(err)
+	}
+	v.last = resettable{dir: d.usbDir, is: d.Identity()}
 	h, err := openHandle(d.Node)
 	if err != nil {
 		return none(refusal(v.cfg.Roots, d, "opening", err))
@@ -151,8 +179,13 @@ func (v *V4L2) openDevice(d Device) (*handle, livenessd.Camera, layout, error) {
 	if err != nil {
 		return none(errors.Join(err, h.close()))
 	}
+	cam.Other = other
 	return h, cam, l, nil
 }
+
+// metadata reports whether d is the node beside each of a USB camera's picture
+// nodes that gives time stamps instead of pictures. It is not even opened.
+func metadata(d *Device) bool { return d.Driver == "uvcvideo" && d.Index%2 == 1 }
 
 // settle is how long udev may take to make the links of a new device and to
 // set its group. Waiting for it, results get the camera's stable name.
@@ -213,25 +246,30 @@ func (v *V4L2) setUp(h *handle, d Device) (livenessd.Camera, layout, error) {
 	if l.width != v.cfg.Width || l.height != v.cfg.Height {
 		v.warn("camera %s gives %d x %d pixels, not the %d x %d asked for", d.Stable(), l.width, l.height, v.cfg.Width, v.cfg.Height)
 	}
-	v.setRate(h, d)
+	fps := v.setRate(h, d)
+	v.setControls(h, d)
 	if err := h.start(); err != nil {
 		return refuse("starting", err)
 	}
 	return livenessd.Camera{
 		Name: v.cfg.Name, Device: d.Stable(), Driver: driver, Card: card, Bus: bus,
-		Format: string(l.format), Width: l.width, Height: l.height, Simulated: virtual,
+		USB: d.USB, Serial: d.Serial, Port: d.port(),
+		Format: string(l.format), Width: l.width, Height: l.height, FPS: fps, Simulated: virtual,
 	}, l, nil
 }
 
-// setRate asks for the rate. A camera that runs at another one still works.
-func (v *V4L2) setRate(h *handle, d Device) {
+// setRate asks for the rate and returns the one agreed on, 0 when the driver
+// does not say. A camera that runs at another one still works.
+func (v *V4L2) setRate(h *handle, d Device) float64 {
 	got, err := h.setRate(v.cfg.FPS)
 	switch {
 	case err != nil:
 		v.warn("camera %s does not let its rate be set: %v", d.Stable(), err)
+		return 0
 	case got < 0.9*v.cfg.FPS || got > 1.1*v.cfg.FPS:
 		v.warn("camera %s gives %.3g pictures a second, not the %.3g asked for", d.Stable(), got, v.cfg.FPS)
 	}
+	return got
 }
 
 // maxSaid bounds the memory of warnings over years of odd devices.

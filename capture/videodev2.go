@@ -71,7 +71,16 @@ type v4l2Buffer struct {
 	_         [2]uint32
 }
 
+// v4l2QueryMenu is packed in C; these fields have no padding anyway.
+type v4l2QueryMenu struct {
+	id    uint32
+	index uint32
+	name  [32]byte // union with a 64 bit value
+	_     uint32
+}
+
 var (
+	vidiocQueryMenu = ioctl.IoRW('V', 37, unsafe.Sizeof(v4l2QueryMenu{}))
 	vidiocQueryCap  = ioctl.IoR('V', 0, unsafe.Sizeof(v4l2Capability{}))
 	vidiocGFmt      = ioctl.IoRW('V', 4, unsafe.Sizeof(v4l2Format{}))
 	vidiocDQBuf     = ioctl.IoRW('V', 17, unsafe.Sizeof(v4l2Buffer{}))

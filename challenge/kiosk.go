@@ -109,6 +109,9 @@ func (k *Kiosk) Unrecorded(at time.Time) livenessd.View {
 	return k.view()
 }
 
+// View returns what the screen shows since the last step.
+func (k *Kiosk) View() livenessd.View { return k.view() }
+
 // Step takes one observation and moves the round on.
 func (k *Kiosk) Step(o *livenessd.Observation) Output {
 	var out Output

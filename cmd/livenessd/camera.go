@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"livenessd"
@@ -13,16 +15,20 @@ import (
 
 // listedCamera is a device as `camera -json` prints it.
 type listedCamera struct {
-	Name    string         `json:"name"` // what to put into camera.source
-	Node    string         `json:"node"`
-	ByID    string         `json:"by_id,omitempty"`
-	ByPath  string         `json:"by_path,omitempty"`
-	Driver  string         `json:"driver"`
-	Card    string         `json:"card"`
-	Bus     string         `json:"bus"`
-	Virtual bool           `json:"virtual"`
-	Formats []listedFormat `json:"formats"`
-	Error   string         `json:"error,omitempty"`
+	Name     string          `json:"name"` // what to put into camera.source
+	Node     string          `json:"node"`
+	ByID     string          `json:"by_id,omitempty"`
+	ByPath   string          `json:"by_path,omitempty"`
+	Driver   string          `json:"driver"`
+	Card     string          `json:"card"`
+	Bus      string          `json:"bus"`
+	USB      string          `json:"usb,omitempty"`
+	Serial   string          `json:"serial,omitempty"`
+	Pinned   bool            `json:"pinned"`
+	Virtual  bool            `json:"virtual"`
+	Controls []listedControl `json:"controls,omitempty"`
+	Formats  []listedFormat  `json:"formats"`
+	Error    string          `json:"error,omitempty"`
 }
 
 type listedFormat struct {
@@ -36,14 +42,40 @@ type listedSize struct {
 	Rates []float64 `json:"rates"` // pictures a second
 }
 
-func cameraCommand(_ context.Context, env *environment, args []string) (int, error) {
+type listedControl struct {
+	Name  string   `json:"name"`
+	Value string   `json:"value"`
+	Min   int32    `json:"min"`
+	Max   int32    `json:"max"`
+	Menu  []string `json:"menu,omitempty"`
+}
+
+func cameraCommand(ctx context.Context, env *environment, args []string) (int, error) {
+	if len(args) > 0 {
+		switch args[0] {
+		case "pin":
+			return cameraPin(ctx, env, args[1:])
+		case "unpin":
+			return cameraUnpin(ctx, env, args[1:])
+		}
+	}
 	f := newFlags(env, "camera", "")
+	f.Usage = func() { fmt.Fprint(env.err, cameraUsage+"\n"); f.PrintDefaults() }
 	asJSON := f.Bool("json", false, "a JSON array")
+	controls := f.Bool("controls", false, "list what camera.controls can set, with bounds and present values")
 	if err := f.Parse(args); err != nil {
 		return exitMisused, err
 	}
 	if f.NArg() > 0 {
-		return exitMisused, fmt.Errorf("%w: camera takes no arguments, not %q", livenessd.ErrInvalid, f.Arg(0))
+		return exitMisused, fmt.Errorf("%w: camera knows pin, unpin and flags, not %q", livenessd.ErrInvalid, f.Arg(0))
+	}
+	cfg, err := f.config()
+	if err != nil {
+		return exitMisused, err
+	}
+	pinned, err := readPin(pinFile(cfg.Store.Path))
+	if err != nil {
+		fmt.Fprintln(env.err, err)
 	}
 	devices, err := capture.Devices()
 	if err != nil {
@@ -52,7 +84,9 @@ func cameraCommand(_ context.Context, env *environment, args []string) (int, err
 	list := []listedCamera{}
 	for _, d := range devices {
 		if d.Capture || d.Err != nil {
-			list = append(list, listCamera(&d))
+			c := listCamera(&d)
+			c.Pinned = pinned != nil && pinned.Is(d.Identity())
+			list = append(list, c)
 		}
 	}
 	if *asJSON {
@@ -65,7 +99,7 @@ func cameraCommand(_ context.Context, env *environment, args []string) (int, err
 		return exitOK, err
 	}
 	for _, c := range list {
-		if err := c.print(env.out); err != nil {
+		if err := c.print(env.out, *controls); err != nil {
 			return exitFailed, err
 		}
 	}
@@ -75,7 +109,10 @@ func cameraCommand(_ context.Context, env *environment, args []string) (int, err
 func listCamera(d *capture.Device) listedCamera {
 	c := listedCamera{
 		Name: d.Stable(), Node: d.Node, ByID: d.ByID, ByPath: d.ByPath, Driver: d.Driver, Card: d.Card, Bus: d.Bus,
-		Virtual: d.Virtual, Formats: []listedFormat{},
+		USB: d.USB, Serial: d.Serial, Virtual: d.Virtual, Formats: []listedFormat{},
+	}
+	for _, v := range d.Controls {
+		c.Controls = append(c.Controls, listedControl{v.Name, v.Text(), v.Min, v.Max, v.Menu})
 	}
 	if d.Err != nil {
 		c.Error = d.Err.Error()
@@ -94,10 +131,16 @@ func listCamera(d *capture.Device) listedCamera {
 	return c
 }
 
-func (c *listedCamera) print(w io.Writer) error {
+func (c *listedCamera) print(w io.Writer, controls bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", c.Name)
 	fmt.Fprintf(&b, "  %s, %s, driver %s, bus %s\n", c.Card, c.Node, c.Driver, c.Bus)
+	if c.USB != "" {
+		fmt.Fprintf(&b, "  USB %s, serial number %s\n", c.USB, cmp.Or(c.Serial, "none"))
+	}
+	if c.Pinned {
+		b.WriteString("  pinned\n")
+	}
 	if c.Virtual {
 		b.WriteString("  made by software: refused unless camera.allow_virtual is true\n")
 	}
@@ -114,6 +157,17 @@ func (c *listedCamera) print(w io.Writer) error {
 				fmt.Fprintf(&b, "%s%g", map[bool]string{true: " at ", false: ", "}[i == 0], r)
 			}
 			b.WriteString("\n")
+		}
+	}
+	for _, v := range c.Controls {
+		if !controls {
+			break
+		}
+		fmt.Fprintf(&b, "  %s=%s", v.Name, v.Value)
+		if len(v.Menu) > 0 {
+			fmt.Fprintf(&b, "  (%s)\n", strings.Join(slices.DeleteFunc(slices.Clone(v.Menu), func(s string) bool { return s == "" }), ", "))
+		} else {
+			fmt.Fprintf(&b, "  (%d to %d)\n", v.Min, v.Max)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

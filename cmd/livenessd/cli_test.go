@@ -122,7 +122,7 @@ func TestCameraMissing(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	if ready.Ready || len(ready.Reasons) == 0 || ready.Reasons[0].Code != "camera" || !strings.Contains(ready.Reasons[0].Detail, "Nobody_Has_This") {
+	if ready.Ready || len(ready.Reasons) == 0 || ready.Reasons[0].Code != "camera_gone" || !strings.Contains(ready.Reasons[0].Detail, "Nobody_Has_This") {
 		t.Errorf("readyz: %+v", ready)
 	}
 	resp, err := http.Post(d.page+"v1/sessions", "application/json", strings.NewReader("{}"))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"livenessd/capture"
 	"livenessd/challenge"
 )
 
@@ -49,16 +50,19 @@ type Config struct {
 
 // CameraConfig says where frames come from.
 type CameraConfig struct {
-	Source          string  `toml:"source"`
-	Width           int     `toml:"width"`
-	Height          int     `toml:"height"`
-	FPS             int     `toml:"fps"`
-	AllowVirtual    bool    `toml:"allow_virtual"`
-	SimulateIfNone  bool    `toml:"simulate_if_none"`
-	ReplaySpeed     float64 `toml:"replay_speed"`
-	ReplayLoop      bool    `toml:"replay_loop"`
-	SimulationSeed  int64   `toml:"simulation_seed"`
-	AnalysisThreads int     `toml:"analysis_threads"`
+	Source          string   `toml:"source"`
+	Width           int      `toml:"width"`
+	Height          int      `toml:"height"`
+	FPS             int      `toml:"fps"`
+	Other           string   `toml:"other"`
+	Controls        []string `toml:"controls"`
+	Recovery        string   `toml:"recovery"`
+	AllowVirtual    bool     `toml:"allow_virtual"`
+	SimulateIfNone  bool     `toml:"simulate_if_none"`
+	ReplaySpeed     float64  `toml:"replay_speed"`
+	ReplayLoop      bool     `toml:"replay_loop"`
+	SimulationSeed  int64    `toml:"simulation_seed"`
+	AnalysisThreads int      `toml:"analysis_threads"`
 }
 
 // ModelsConfig says where the networks' files are.
@@ -134,7 +138,7 @@ type LogConfig struct {
 func defaultConfig() Config {
 	c := challenge.DefaultConfig()
 	return Config{
-		Camera: CameraConfig{Source: "auto", Width: 640, Height: 480, FPS: 30, ReplaySpeed: 1, AnalysisThreads: 2},
+		Camera: CameraConfig{Source: "auto", Width: 640, Height: 480, FPS: 30, Other: otherUse, Controls: []string{}, Recovery: recoverExit, ReplaySpeed: 1, AnalysisThreads: 2},
 		Models: ModelsConfig{Dirs: []string{"/etc/livenessd/models", "/usr/share/livenessd/models"}},
 		Session: SessionConfig{
 			Start: startApproach, GoodFrames: c.GoodFrames, OfFrames: c.OfFrames,
@@ -154,6 +158,24 @@ func defaultConfig() Config {
 		LAN: LANConfig{Hosts: []string{}},
 		Log: LogConfig{Level: "info", Format: "text"},
 	}
+}
+
+// What is done with another camera than the pinned one.
+const (
+	otherUse    = "use"
+	otherRefuse = "refuse"
+)
+
+// How far a camera that fails is mended.
+const (
+	recoverReopen = "reopen"
+	recoverReset  = "reset"
+	recoverExit   = "exit"
+)
+
+// lastStep returns the last step that c.Recovery allows.
+func (c CameraConfig) lastStep() capture.Step {
+	return map[string]capture.Step{recoverReopen: capture.Reopen, recoverReset: capture.ResetUSB, recoverExit: capture.GiveUp}[c.Recovery]
 }
 
 // How sessions begin.

@@ -33,6 +33,12 @@ func (c *Config) validate() error {
 			return bad("%s must be between %d and %d, not %d", n.key, n.lo, n.hi, n.v)
 		}
 	}
+	if o := c.Camera.Other; o != otherUse && o != otherRefuse {
+		return bad("camera.other must be %q or %q, not %q", otherUse, otherRefuse, o)
+	}
+	if r := c.Camera.Recovery; r != recoverReopen && r != recoverReset && r != recoverExit {
+		return bad("camera.recovery must be %q, %q or %q, not %q", recoverReopen, recoverReset, recoverExit, r)
+	}
 	if !(c.Camera.ReplaySpeed >= 0 && c.Camera.ReplaySpeed <= 100) {
 		return bad("camera.replay_speed must be between 0 (as fast as possible) and 100, not %v", c.Camera.ReplaySpeed)
 	}

@@ -23,8 +23,8 @@ import (
 	"livenessd"
 )
 
-// The running daemon has the store to itself, so `livenessd key` and `jobs` ask it over a
-// socket beside the store: HTTP with JSON, for root and the daemon's own user
+// The running daemon has the store to itself, so `livenessd key`, `jobs`
+// and `camera pin` ask it over a socket beside the store: HTTP with JSON, for root and the daemon's own user
 // alone. It is not the API: a program that may only call the loopback address
 // cannot make itself a credential.
 
@@ -38,6 +38,7 @@ type control struct {
 	keys    keys
 	jobs    pager[livenessd.Job]
 	changed func() error // takes changed credentials into use
+	pins    pins
 	log     *slog.Logger
 }
 
@@ -113,6 +114,16 @@ func (c *control) handler() http.Handler {
 		var p jobsPage
 		p.Jobs, p.Next, err = c.jobs(r.Context(), r.FormValue("cursor"), limit)
 		return p, err
+	}))
+	m.HandleFunc("PUT /camera/pin", c.answer(func(r *http.Request) (any, error) {
+		var want pinRequest
+		if err := decodeBody(r, &want); err != nil {
+			return nil, err
+		}
+		return c.pins.pin(r.Context(), want.Name)
+	}))
+	m.HandleFunc("DELETE /camera/pin", c.answer(func(r *http.Request) (any, error) {
+		return struct{}{}, c.pins.unpin(r.Context())
 	}))
 	m.HandleFunc("POST /keys", c.change("added", func(r *http.Request) (string, error) {
 		var v livenessd.Credential

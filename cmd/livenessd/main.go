@@ -23,6 +23,7 @@ const (
 	exitOK      = 0
 	exitFailed  = 1
 	exitMisused = 2
+	exitCamera  = 3 // a camera that is there could not be brought back: start anew
 )
 
 // version is set by the build; a binary built otherwise says what Go knows.
@@ -55,7 +56,7 @@ func commands() []command {
 		{"check", "[-json] IMAGE...", "judge pictures without a daemon (exit 0 all live, 1 some not, 2 unusable input)", checkCommand},
 		{"model", "[-check | -bench]", "list, check or time the networks in use", modelCommand},
 		{"eval", "-live DIR -attack DIR...", "measure error rates on folders of people and attacks (ISO/IEC 30107-3)", evalCommand},
-		{"camera", "[-json]", "list cameras, their stable names and formats", cameraCommand},
+		{"camera", "[pin|unpin]", "list cameras, their stable names and formats; pin the right one", cameraCommand},
 		{"results", "[-json]", "list results, from the running daemon or from its file", resultsCommand},
 		{"jobs", "[-json]", "list calls of the API, from the running daemon or from its file", jobsCommand},
 		{"key", "add|list|set|remove", "credentials of devices on the LAN", keyCommand},

@@ -22,6 +22,8 @@ type metrics struct {
 	reasons  *prometheus.CounterVec
 	sessions *prometheus.HistogramVec
 	ready    prometheus.Gauge
+	fault    *prometheus.GaugeVec
+	faults   *prometheus.CounterVec
 	opens    prometheus.Gauge
 	losses   prometheus.Gauge
 	phases   *prometheus.GaugeVec
@@ -52,12 +54,14 @@ func newMetrics(f frames, pages func() int) *metrics {
 			Name: "livenessd_session_seconds", Help: "From the first face to the result.",
 			Buckets: []float64{2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 60},
 		}, []string{"outcome"}),
+		fault:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "livenessd_camera_fault", Help: "1 while the camera has this fault."}, []string{"fault"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "livenessd_camera_faults_total", Help: "How often each fault of the camera began."}, []string{"fault"}),
 		ready:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "livenessd_camera_ready", Help: "1 while the camera delivers frames."}),
 		opens:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "livenessd_camera_opens", Help: "How often the camera began to deliver."}),
 		losses: prometheus.NewGauge(prometheus.GaugeOpts{Name: "livenessd_camera_losses", Help: "How often the camera stopped by itself."}),
 		phases: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "livenessd_phase", Help: "1 for the present phase of the kiosk."}, []string{"phase"}),
 	}
-	m.registry.MustRegister(m.analysis, m.latency, m.failures, m.results, m.reasons, m.sessions, m.ready, m.opens, m.losses, m.phases,
+	m.registry.MustRegister(m.analysis, m.latency, m.failures, m.results, m.reasons, m.sessions, m.ready, m.fault, m.faults, m.opens, m.losses, m.phases,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "livenessd_frames_total", Help: "Frames from the camera."},
 			func() float64 { return float64(f.Frames()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "livenessd_frames_dropped_total", Help: "Frames replaced by newer ones before they were judged."},
@@ -68,6 +72,10 @@ func newMetrics(f frames, pages func() int) *metrics {
 	)
 	for _, o := range []livenessd.Outcome{livenessd.Live, livenessd.NotLive, livenessd.Retry} {
 		m.results.WithLabelValues(string(o)) // so that a rate is 0 before the first
+	}
+	for _, f := range livenessd.CameraFaults {
+		m.fault.WithLabelValues(string(f))
+		m.faults.WithLabelValues(string(f))
 	}
 	return m
 }
@@ -81,10 +89,41 @@ func (m *metrics) analysed(work, age time.Duration, err error) {
 	m.latency.Observe(age.Seconds())
 }
 
-func (m *metrics) camera(s capture.Status) {
+// watchCamera publishes what a Keeper knows; exits is how often the process
+// ended because of the camera, as far as the journal remembers.
+func (m *metrics) watchCamera(status func() capture.Status, exits int) error {
+	stages := map[string]func() float64{
+		recoverReopen: func() float64 { return float64(status().Reopens) },
+		recoverReset:  func() float64 { return float64(status().Resets) },
+		recoverExit:   func() float64 { return float64(exits) },
+	}
+	for stage, count := range stages {
+		if err := m.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "livenessd_camera_recoveries_total", Help: "Steps taken to bring back a camera that is there and fails; exit counts those in the journal.",
+			ConstLabels: prometheus.Labels{"stage": stage},
+		}, count)); err != nil {
+			return err
+		}
+	}
+	if err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "livenessd_camera_frames_per_second", Help: "Frames from the camera in the last second."},
+		func() float64 { return status().Rate })); err != nil {
+		return err
+	}
+	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "livenessd_camera_light", Help: "Mean luma of a recent frame, 0 to 255."},
+		func() float64 { return status().Light.Mean }))
+}
+
+// camera takes the change from one status to the next.
+func (m *metrics) camera(was, s capture.Status) {
 	m.ready.Set(map[bool]float64{true: 1}[s.Ready])
 	m.opens.Set(float64(s.Opens))
 	m.losses.Set(float64(s.Losses))
+	for _, f := range livenessd.CameraFaults {
+		m.fault.WithLabelValues(string(f)).Set(map[bool]float64{true: 1}[f == s.Fault])
+	}
+	if s.Fault != "" && s.Fault != was.Fault {
+		m.faults.WithLabelValues(string(s.Fault)).Inc()
+	}
 }
 
 func (m *metrics) result(r *livenessd.Result) {

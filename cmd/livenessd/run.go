@@ -49,7 +49,11 @@ func runCommand(ctx context.Context, env *environment, args []string) (int, erro
 	if err != nil {
 		return exitMisused, err
 	}
-	if err := run(ctx, cfg, newLog(env.err, cfg.Log), env.out, nil); err != nil {
+	err = run(ctx, cfg, newLog(env.err, cfg.Log), env.out, nil)
+	if errors.Is(err, capture.ErrGaveUp) {
+		return exitCamera, err
+	}
+	if err != nil {
 		return exitFailed, err
 	}
 	return exitOK, nil
@@ -80,7 +84,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	if err != nil {
 		return fmt.Errorf("[page] %w", err)
 	}
-	cam, err := newCamera(cfg.Camera, log)
+	cam, err := newCamera(cfg.Camera, pinFile(cfg.Store.Path), log)
 	if err != nil {
 		return err
 	}
@@ -116,8 +120,27 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		return err
 	}
 	deps := api.Deps{
-		Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready,
+		Results: results, Journal: results, Kiosk: callers{term, ctx}, Ready: term.ready, Warnings: term.warnings,
 		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, entry),
+	}
+	keeper := capture.NewKeeper(cam.Source, capture.KeeperConfig{
+		Mend: cam.real, Last: cfg.Camera.lastStep(),
+		Notify: func(s capture.Status) {
+			page.Camera(s.Camera)
+			term.notify(ctx, s)
+		},
+		Deliver: func(f livenessd.Frame) {
+			page.Preview(f)
+			camera.arrived()
+			cam.frames.Put(f)
+		},
+	})
+	exits, err := countExits(results)
+	if err != nil {
+		return fmt.Errorf("store.path: %w", err)
+	}
+	if err := term.metrics.watchCamera(keeper.Status, exits); err != nil {
+		return err
 	}
 	servers, err := listen(ctx, cfg, term.metrics.registry, deps, page.Handler(), log)
 	if err != nil {
@@ -129,6 +152,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 
 	if s, err := listenControl(ctx, controlPath(cfg.Store.Path), &control{
 		keys: storedKeys{results}, jobs: storedJobs(results), changed: who.load, log: log,
+		pins: livePins{filePins{cfg.Camera, pinFile(cfg.Store.Path)}, ctx, term, keeper.Reopen},
 	}); err != nil {
 		log.Warn("`livenessd key` can only be used while the daemon is stopped", "error", err)
 	} else {
@@ -144,14 +168,11 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		if h, ok := cam.frames.(*handover); ok {
 			defer context.AfterFunc(ctx, h.close)()
 		}
-		return capture.Keep(ctx, cam, capture.DefaultRetry, func(s capture.Status) {
-			page.Camera(s.Camera)
-			term.notify(ctx, s)
-		}, func(f livenessd.Frame) {
-			page.Preview(f)
-			camera.arrived()
-			cam.frames.Put(f)
-		})
+		err := keeper.Run(ctx)
+		if errors.Is(err, capture.ErrGaveUp) {
+			term.gaveUp(ctx, err)
+		}
+		return err
 	})
 	group.Go(func() error { return prune(ctx, results, log) })
 

@@ -19,6 +19,7 @@ type camera struct {
 	frames frames
 	show   func(livenessd.View, time.Time) // tells a simulated person what the screen shows; nil for others
 	note   string                          // a sentence for the terminal, "" for a real camera
+	real   bool                            // a camera of this machine, which can be mended
 }
 
 // frames is what stands between capturing and judging.
@@ -29,8 +30,9 @@ type frames interface {
 	Drops() uint64
 }
 
-// newCamera makes the source that cfg names.
-func newCamera(cfg CameraConfig, log *slog.Logger) (*camera, error) {
+// newCamera makes the source that cfg names; pinned is the file of the pinned
+// camera.
+func newCamera(cfg CameraConfig, pinned string, log *slog.Logger) (*camera, error) {
 	kind, arg, _ := strings.Cut(cfg.Source, ":")
 	switch kind {
 	case "sim":
@@ -59,12 +61,13 @@ func newCamera(cfg CameraConfig, log *slog.Logger) (*camera, error) {
 	}
 	src, err := capture.NewV4L2(capture.V4L2Config{
 		Device: cfg.Source, Width: cfg.Width, Height: cfg.Height, FPS: float64(cfg.FPS), AllowVirtual: cfg.AllowVirtual,
+		Pin: func() (*capture.Identity, error) { return readPin(pinned) }, RefuseOther: cfg.Other == otherRefuse, Controls: cfg.Controls,
 		Warn: func(sentence string) { log.Warn("camera", "what", sentence) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &camera{Source: src, frames: capture.NewSlot()}, nil
+	return &camera{Source: src, frames: capture.NewSlot(), real: true}, nil
 }
 
 func newSimulation(cfg CameraConfig, scene string) (*camera, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,8 +62,9 @@ type terminal struct {
 	statuses chan capture.Status
 
 	status   capture.Status
-	decided  time.Time // when the last frame was judged
-	picture  []byte    // the best frame of the running session, only when pictures are kept
+	phase    livenessd.Phase // on the screen
+	decided  time.Time       // when the last frame was judged
+	picture  []byte          // the best frame of the running session, only when pictures are kept
 	sessions map[string]livenessd.Session
 	broken   error // of the store, that only a restart mends
 
@@ -80,7 +83,7 @@ func (t *terminal) notify(ctx context.Context, s capture.Status) {
 
 // run turns until ctx ends.
 func (t *terminal) run(ctx context.Context) error {
-	t.blame("camera", "the camera has not delivered a picture yet")
+	t.blame("camera_gone", "the camera has not delivered a picture yet")
 	t.show(t.kiosk.NotReady(livenessd.CameraLost, time.Now()))
 	t.decided = time.Now()
 	fed := time.Time{}
@@ -130,6 +133,13 @@ func (t *terminal) look(ctx context.Context) {
 		t.checkSight()
 		return
 	}
+	if t.blocked() {
+		t.decided = time.Now() // that nothing is to be judged is a decision too
+		if t.phase != livenessd.PhaseNotReady && t.phase != livenessd.PhaseLocked {
+			t.show(t.kiosk.NotReady(t.status.Fault.Reason(), t.decided))
+		}
+		return
+	}
 	texture := t.kiosk.WantsTexture()
 	begin := time.Now()
 	t.first.begin()
@@ -157,30 +167,6 @@ func (t *terminal) checkSight() {
 	t.show(t.kiosk.NotReady(livenessd.CameraLost, time.Now()))
 }
 
-// cameraStatus takes a change of the camera.
-func (t *terminal) cameraStatus(s capture.Status) {
-	was := t.status
-	t.status = s
-	t.metrics.camera(s)
-	if s.Ready {
-		t.decided = time.Now()
-		t.excuse("camera")
-		t.log.Info("camera", "device", s.Camera.Device, "card", s.Camera.Card, "driver", s.Camera.Driver,
-			"format", s.Camera.Format, "size", fmt.Sprintf("%dx%d", s.Camera.Width, s.Camera.Height))
-		if was.Opens > 0 {
-			t.record(livenessd.Event{Type: livenessd.EventCameraBack, At: time.Now(), Detail: s.Camera.Device})
-		}
-		return
-	}
-	t.log.Warn("no camera", "error", s.Err)
-	t.blame("camera", s.Err.Error())
-	out := t.kiosk.NotReady(livenessd.CameraLost, time.Now())
-	if was.Ready {
-		out.Events = append(out.Events, livenessd.Event{Type: livenessd.EventCameraLost, At: time.Now(), Detail: s.Err.Error()})
-	}
-	t.show(out)
-}
-
 // show commits what happened and only then puts it on the screen.
 func (t *terminal) show(out challenge.Output) {
 	view := out.View
@@ -199,11 +185,13 @@ func (t *terminal) show(out challenge.Output) {
 		}
 		t.excuse("store")
 	}
-	if view.Phase == livenessd.PhaseNotReady && (view.Reason == livenessd.FrozenFeed || view.Reason == livenessd.RepeatedFeed) {
+	if !t.blocked() && view.Phase == livenessd.PhaseNotReady && (view.Reason == livenessd.FrozenFeed || view.Reason == livenessd.RepeatedFeed) {
 		t.blame("feed", "the camera gives the same pictures again and again: check it, then plug it in anew")
 	} else {
 		t.excuse("feed")
 	}
+	view.Notice = t.notice(view)
+	t.phase = view.Phase
 	t.metrics.phase(view.Phase)
 	t.screen(view)
 	if t.camera.show != nil {
@@ -296,14 +284,27 @@ func (t *terminal) excuse(what string) {
 	t.mu.Unlock()
 }
 
+// warningCodes are what does not keep the terminal from judging, in the order
+// in which it is listed.
+var warningCodes = []string{"camera_slow", "camera_unpinned"}
+
 // ready returns what keeps the terminal from judging.
 func (t *terminal) ready() []api.Reason {
+	return t.blamed(func(c string) bool { return !slices.Contains(warningCodes, c) })
+}
+
+// warnings returns what should be mended although the terminal judges.
+func (t *terminal) warnings() []api.Reason {
+	return t.blamed(func(c string) bool { return slices.Contains(warningCodes, c) })
+}
+
+func (t *terminal) blamed(which func(code string) bool) []api.Reason {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var rs []api.Reason
-	for _, code := range []string{"camera", "sight", "feed", "store"} {
-		if why, ok := t.reasons[code]; ok {
-			rs = append(rs, api.Reason{Code: code, Detail: why})
+	for _, code := range slices.Sorted(maps.Keys(t.reasons)) {
+		if which(code) {
+			rs = append(rs, api.Reason{Code: code, Detail: t.reasons[code]})
 		}
 	}
 	return rs

@@ -172,7 +172,7 @@ function drawWords(now) {
   write("phase", words.say(headline));
   write("prompt", prompt);
   write("detail", detail);
-  writeOrHide("notice", linked && simulated && words.say("ui.simulated"));
+  writeOrHide("notice", noticeOf(now));
   writeOrHide("privacy", now.phase === "idle" && words.say(greeting.pictures_kept ? "ui.privacy_kept" : "ui.privacy_none"));
   byId("warning").hidden = !now.warning;
   byId("warning").querySelector("span").textContent = words.say("ui.warning");
@@ -192,6 +192,14 @@ function detailOf(now) {
   if (now.reason) return words.say(`reason.${now.reason}`);
   if (now.phase === "result" && now.outcome === "not_live") return words.say("ui.not_live_hint");
   return "";
+}
+
+/** What the operator should know: that the person is none, and what is wrong though it works. */
+function noticeOf(now) {
+  const parts = [];
+  if (linked && simulated) parts.push(words.say("ui.simulated"));
+  if (linked && now.notice) parts.push(words.say(`reason.${now.notice}`));
+  return parts.join(" · ");
 }
 
 function drawSteps(now) {
