@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,10 @@ type Resetter interface {
 // DefaultRetry.
 type KeeperConfig struct {
 	Retry time.Duration
+
+	// Silence is how long no picture may come before that is named; 0 means
+	// a second.
+	Silence time.Duration
 
 	// Mend is for cameras: a stream of frozen or repeated pictures is ended and
 	// opened again, and what does not help is followed by the next step, up to
@@ -93,7 +98,7 @@ func NewKeeper(src Source, cfg KeeperConfig) *Keeper {
 		cfg.Retry = DefaultRetry
 	}
 	return &Keeper{
-		src: src, cfg: cfg, seed: maphash.MakeSeed(), watch: newWatch(), ladder: ladder{last: cfg.Last},
+		src: src, cfg: cfg, seed: maphash.MakeSeed(), watch: newWatch(cmp.Or(cfg.Silence, silentAfter)), ladder: ladder{last: cfg.Last},
 		status: Status{Fault: livenessd.FaultGone, Detail: "the camera has not delivered a picture yet", Since: time.Now()},
 	}
 }

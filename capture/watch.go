@@ -26,7 +26,8 @@ const (
 // watch judges pictures as they come, without looking at more of them than
 // their digest and their light. It is pure: times come in.
 type watch struct {
-	rate float64 // agreed on; 0 when nobody says
+	silence time.Duration // that is a fault
+	rate    float64       // agreed on; 0 when nobody says
 
 	begin    time.Time // of watching: the first picture
 	last     time.Time
@@ -45,7 +46,9 @@ type watch struct {
 	dark int // black samples in a row
 }
 
-func newWatch() *watch { return &watch{seen: make(map[uint64]struct{}, rememberFrames)} }
+func newWatch(silence time.Duration) *watch {
+	return &watch{silence: silence, seen: make(map[uint64]struct{}, rememberFrames)}
+}
 
 // opened begins anew with a camera that agreed on rate pictures a second.
 // Pictures are remembered: a recording does not become new by being restarted.
@@ -121,7 +124,7 @@ func (w *watch) judge(now time.Time) (livenessd.CameraFault, string) {
 	}
 	rate := w.measured(now)
 	switch silence := now.Sub(w.last); {
-	case silence >= silentAfter:
+	case silence >= w.silence:
 		return livenessd.FaultSilent, fmt.Sprintf("no picture for %.1f s", silence.Seconds())
 	case w.dark >= blackSamples:
 		return livenessd.FaultBlack, "the pictures are black or of one colour: uncover the lens, or put on some light"

@@ -31,6 +31,8 @@ func runChild(role string) int {
 		err = childWriter(os.Getenv(childPath), o)
 	case "small-disk":
 		err = childSmallDisk(os.Getenv(childPath), o)
+	case "read-only":
+		err = childReadOnly(os.Getenv(childPath), o)
 	default:
 		err = fmt.Errorf("unknown role %q", role)
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"livenessd"
 )
@@ -91,7 +92,7 @@ func (s *Store) usable() error {
 	case s.broken.Load():
 		return fmt.Errorf("store: %s became unreadable; restart the daemon, which sets a damaged file aside: %w", s.path, livenessd.ErrNotReady)
 	case s.db == nil:
-		return fmt.Errorf("store: %s could not be opened again after a failed write: %w", s.path, livenessd.ErrNotReady)
+		return fmt.Errorf("store: %s could not be opened again after a failed write; check the disk", s.path)
 	}
 	return nil
 }
@@ -111,25 +112,50 @@ func (s *Store) guard(fn func() error) (err error) {
 	return fn()
 }
 
-// revive opens the file again where an earlier failure left none open.
+// revive opens the file again where an earlier failure left none open, or one
+// that can only be read.
 func (s *Store) revive() error {
 	s.dbMu.RLock()
-	gone := s.db == nil && !s.closed && !s.broken.Load()
+	open := s.db != nil && !s.fallback || s.closed || s.broken.Load()
 	s.dbMu.RUnlock()
-	if gone {
-		return s.reopen()
+	if open {
+		return nil
+	}
+	if err := s.reopen(); err != nil {
+		return err
+	}
+	s.dbMu.RLock()
+	readOnly := s.fallback
+	s.dbMu.RUnlock()
+	if readOnly {
+		return fmt.Errorf("store: %s can only be read: make room on the disk, or mount it writable", s.path)
+	}
+	s.dbMu.Lock()
+	begin := s.unbegun
+	s.unbegun = false
+	s.dbMu.Unlock()
+	if begin {
+		if err := s.begin(); err != nil {
+			s.dbMu.Lock()
+			s.unbegun = true
+			s.dbMu.Unlock()
+			return err
+		}
 	}
 	return nil
 }
 
-// reopen closes the file after a failed commit and opens it again. The pages
-// were checked by Open and bbolt never writes over a page in use, so they are
-// not all read again here.
+// reopen closes the file after a failed commit and opens it again, for reading
+// only where the disk allows no more. The pages were checked by Open and bbolt
+// never writes over a page in use, so they are not all read again here.
 func (s *Store) reopen() error {
 	s.dbMu.Lock()
 	defer s.dbMu.Unlock()
 	if s.closed || s.broken.Load() {
 		return nil
+	}
+	if s.fallback && s.db != nil && probe(s.path) != nil {
+		return nil // nothing has changed: who reads is not disturbed
 	}
 	if s.db != nil {
 		err := s.db.Close()
@@ -139,14 +165,23 @@ func (s *Store) reopen() error {
 		}
 	}
 	f, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	s.fallback = isDisk(err)
+	if s.fallback {
+		f, err = os.Open(s.path)
+	}
 	if err != nil {
 		return fmt.Errorf("store: opening again after a failed write: %w", err)
 	}
-	if err := lockFile(f, true, s.o.Timeout); err != nil {
+	if err := lockFile(f, !s.fallback, s.o.Timeout); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := s.attach(f, false); err != nil {
+	if err := s.attach(f, s.fallback); err != nil {
 		return err
 	}
 	return s.guard(func() error { return s.db.View(s.loadLast) })
+}
+
+// isDisk reports whether err is of a disk that can be read and not written.
+func isDisk(err error) bool {
+	return errors.Is(err, unix.EROFS) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }

@@ -31,6 +31,12 @@
 // Every value begins with a CRC-32C over the bucket's name, the key and the
 // data, because bbolt itself checks only its two header pages.
 //
+// # A disk that cannot be written
+//
+// A write that fails leaves the file as it was. On a disk that is full or read
+// only the file stays open for reading, and each further write tries the disk
+// anew; that holds at Open too, where the file is sound.
+//
 // # A damaged file
 //
 // Open reads the whole file with plain reads and checks every page and every

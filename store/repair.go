@@ -106,10 +106,7 @@ func (s *Store) stillThere(f *os.File) (bool, error) {
 // makeNew makes an empty store. Where a store was removed by hand, numbering
 // goes on after the numbers that it may have given out.
 func (s *Store) makeNew() error {
-	base := s.ids.reserved
-	if err := s.ids.raise(base); err != nil {
-		return err
-	}
+	base := s.ids.reserved // begin reserves what follows, once the store is there
 	tmp, err := s.build(func(db *bbolt.DB) error {
 		return db.Update(func(tx *bbolt.Tx) error { return layOut(tx, base) })
 	})

@@ -86,9 +86,11 @@ type Store struct {
 	o    Options
 	ids  *idFile // nil when read only; used inside write transactions only
 
-	dbMu   sync.RWMutex // held for writing while db is exchanged
-	db     *bbolt.DB    // nil after Close, or while a failed write has left no usable file
-	closed bool
+	dbMu     sync.RWMutex // held for writing while what follows is exchanged
+	db       *bbolt.DB    // nil after Close, or while a failed write has left no usable file
+	fallback bool         // db can only be read because the disk cannot be written
+	unbegun  bool         // it could not be written since Open: begin is still to come
+	closed   bool
 
 	broken atomic.Bool // set once reading the mapped file faulted; final
 
@@ -106,6 +108,10 @@ type Store struct {
 // damaged and had to be set aside; the fresh file's journal then begins with an
 // event that says so.
 //
+// A sound file on a disk that is full or read only is opened all the same: it
+// can be read, and every write tries the disk anew until it can be written.
+// Readable tells.
+//
 // The error wraps livenessd.ErrBusy when another process has the file open, and
 // livenessd.ErrInvalid when somebody has to mend the path or when the file was
 // written by a newer version of this program. The whole file is read, so
@@ -120,17 +126,71 @@ func Open(path string, o Options) (*Store, *Replaced, error) {
 		return nil, nil, err
 	}
 	s := &Store{path: path, o: o, ids: newIDFile(path + ".ids"), changed: make(chan struct{})}
-	f, replaced, err := s.openChecked()
+	replaced, err := s.openWritable()
+	if isDisk(err) {
+		s.o.Log.Error("the store can only be read", "path", path, "err", err)
+		if err2 := s.openReadable(); err2 != nil {
+			return nil, nil, errors.Join(err, err2)
+		}
+		return s, replaced, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	return s, replaced, nil
+}
+
+// openWritable is Open on a disk that can be written. After an error nothing
+// is open.
+func (s *Store) openWritable() (*Replaced, error) {
+	if err := probe(s.path); err != nil {
+		return nil, err
+	}
+	f, replaced, err := s.openChecked()
+	if err != nil {
+		return nil, err
+	}
 	if err := s.attach(f, false); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := s.begin(); err != nil {
-		return nil, nil, errors.Join(err, s.Close())
+		if s.db != nil {
+			err = errors.Join(err, s.db.Close())
+			s.db = nil
+		}
+		return nil, err
 	}
-	return s, replaced, nil
+	return replaced, nil
+}
+
+// openReadable opens a sound file for reading until it can be written.
+func (s *Store) openReadable() error {
+	if err := s.ids.load(); err != nil {
+		return err
+	}
+	f, err := os.Open(s.path)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := lockFile(f, false, s.o.Timeout); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := inspectFile(f); err != nil {
+		return errors.Join(fmt.Errorf("store: %s is not sound, and on this disk it cannot be replaced: %w", s.path, err), f.Close())
+	}
+	s.fallback, s.unbegun = true, true
+	if err := s.attach(f, true); err != nil {
+		return err
+	}
+	return s.view(s.loadLast)
+}
+
+// Readable reports whether the file can be read and, for the time being, not
+// written.
+func (s *Store) Readable() bool {
+	s.dbMu.RLock()
+	defer s.dbMu.RUnlock()
+	return s.fallback
 }
 
 // OpenReadOnly opens an existing store for reading while no daemon holds it.
@@ -177,20 +237,25 @@ func checkPlace(path string) (string, error) {
 	}
 	path = filepath.Join(dir, filepath.Base(path))
 	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path, dir = to, filepath.Dir(to)
+		path = to
 	}
 	fi, err := os.Stat(path)
 	if err == nil && !fi.Mode().IsRegular() {
 		return "", fmt.Errorf("store: %s is not a regular file (%s); name another path or move it away: %w", path, fi.Mode().Type(), livenessd.ErrInvalid)
 	}
-	probe, err := os.OpenFile(path+".probe", os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("store: the directory %s cannot be written (%v); mount it writable or give it to the daemon's user: %w", dir, err, livenessd.ErrInvalid)
-	}
-	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return "", fmt.Errorf("store: %w", err)
-	}
 	return path, nil
+}
+
+// probe returns why nothing can be written beside path, or nil.
+func probe(path string) error {
+	f, err := os.OpenFile(path+".probe", os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: the directory %s cannot be written (%w); make room, mount it writable or give it to the daemon's user: %w", filepath.Dir(path), err, livenessd.ErrInvalid)
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 // begin brings the schema up to date and reads where

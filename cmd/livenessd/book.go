@@ -15,12 +15,15 @@ import (
 const (
 	bookEvery = 250 * time.Millisecond // how often it is written
 	bookRoom  = 1024                   // jobs; who comes then waits for the disk
+	bookAgain = time.Second            // how often it is tried while the disk fails
 )
 
 // book keeps the record of calls. It writes a few times a second what came
 // since: a sync of the disk for each call would cost each caller as much as a
 // network, and wear out a memory card. A power cut loses the records of that
-// quarter of a second; quotas are kept by themselves and lose nothing.
+// quarter of a second; quotas are kept by themselves and lose nothing. While
+// the disk cannot be written callers are answered and the records wait, until
+// there is no room for more.
 type book struct {
 	put func(...livenessd.Job) error
 	log *slog.Logger
@@ -29,6 +32,8 @@ type book struct {
 	jobs  []livenessd.Job
 	open  bool  // run will write what is put
 	wrong error // of the last write; nil when it went well
+
+	tried time.Time // owned by run
 }
 
 func newBook(put func(...livenessd.Job) error, log *slog.Logger) *book {
@@ -36,23 +41,24 @@ func newBook(put func(...livenessd.Job) error, log *slog.Logger) *book {
 }
 
 // PutJob records j. It is on the disk within bookEvery; at once when there is
-// no room left, when the last write failed, or after the end of run. Only
-// then an error says that it could not be written.
+// no room left, or after the end of run. Only then an error says that it could
+// not be written.
 func (b *book) PutJob(j livenessd.Job) error {
 	b.mu.Lock()
-	if b.open && b.wrong == nil && len(b.jobs) < bookRoom {
+	if b.open && len(b.jobs) < bookRoom {
 		b.jobs = append(b.jobs, j)
 		b.mu.Unlock()
 		return nil
 	}
 	b.mu.Unlock()
-	err := b.put(j)
+	return b.put(j)
+}
+
+// waiting returns how many jobs are still to be written.
+func (b *book) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil {
-		b.wrong = nil
-	}
-	return err
+	return len(b.jobs)
 }
 
 // run writes until ctx ends, and then what is left.
@@ -65,49 +71,59 @@ func (b *book) run(ctx context.Context) error {
 			b.write()
 		case <-ctx.Done():
 			b.mu.Lock()
-			b.open = false
+			b.open, b.wrong = false, nil
 			b.mu.Unlock()
 			b.write()
+			if n := b.waiting(); n > 0 {
+				b.log.Error("records of calls of the API are lost with this process", "calls", n)
+			}
 			return nil
 		}
 	}
 }
 
 // write commits what has come. One record that the store refuses must not
-// take the others with it; what a failing disk does not take is lost, said,
-// and told to the callers that come next.
+// take the others with it; what a failing disk does not take waits.
 func (b *book) write() {
 	b.mu.Lock()
+	if len(b.jobs) == 0 || b.wrong != nil && time.Since(b.tried) < bookAgain {
+		b.mu.Unlock()
+		return
+	}
 	jobs := b.jobs
 	b.jobs = nil
 	b.mu.Unlock()
-	if len(jobs) == 0 {
-		return
-	}
-	err := b.put(jobs...)
+	b.tried = time.Now()
+	left, err := jobs, b.put(jobs...)
 	if errors.Is(err, livenessd.ErrInvalid) {
-		err = b.each(jobs)
+		left, err = b.each(jobs)
 	}
 	b.mu.Lock()
-	b.wrong = err
+	first := b.wrong == nil
+	if b.wrong = err; err != nil {
+		b.jobs = append(left, b.jobs...)
+	}
 	b.mu.Unlock()
-	if err != nil {
-		b.log.Error("calls of the API could not be recorded", "calls", len(jobs), "error", err)
+	if err != nil && first {
+		b.log.Error("calls of the API could not be recorded, they wait", "calls", len(left), "error", err)
+	}
+	if err == nil && !first {
+		b.log.Info("calls of the API are recorded again", "calls", len(jobs))
 	}
 }
 
-// each writes jobs one by one and returns the first error that is not about
-// the job itself.
-func (b *book) each(jobs []livenessd.Job) error {
-	for _, j := range jobs {
+// each writes jobs one by one. The first error that is not about the job itself
+// ends that, with the jobs that are left.
+func (b *book) each(jobs []livenessd.Job) (left []livenessd.Job, err error) {
+	for i, j := range jobs {
 		err := b.put(j)
 		if errors.Is(err, livenessd.ErrInvalid) {
 			b.log.Error("a call of the API could not be recorded", "job", j.ID, "error", err)
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("job %s: %w", j.ID, err)
+			return jobs[i:], fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
-	return nil
+	return nil, nil
 }

@@ -47,8 +47,9 @@ func TestBook(t *testing.T) {
 	})
 }
 
-// Ensure that a full book and a failing disk are felt by who comes next, and
-// that one record which is refused does not take others with it.
+// Ensure that a failing disk makes records wait, that a full book is felt by
+// who comes next, and that one record which is refused does not take others
+// with it.
 func TestBookTrouble(t *testing.T) {
 	var broken error
 	written := 0
@@ -79,20 +80,25 @@ func TestBookTrouble(t *testing.T) {
 	if b.write(); written != bookRoom+4 {
 		t.Errorf("%d written", written)
 	}
-	if err := b.PutJob(livenessd.Job{}); err != nil {
-		t.Fatal(err)
-	}
 	broken = errors.New("no space left")
-	b.write()
-	for range 2 {
-		if err := b.PutJob(livenessd.Job{}); !errors.Is(err, broken) {
-			t.Errorf("got %v", err)
+	for range bookRoom {
+		if err := b.PutJob(livenessd.Job{}); err != nil {
+			t.Fatal(err)
 		}
+	}
+	b.write()
+	if n := b.waiting(); n != bookRoom {
+		t.Errorf("%d wait", n)
+	}
+	if err := b.PutJob(livenessd.Job{}); !errors.Is(err, broken) {
+		t.Errorf("without room: %v", err)
 	}
 	broken = nil
-	for range 2 { // at once, and then in its time again
-		if err := b.PutJob(livenessd.Job{}); err != nil || written != bookRoom+5 {
-			t.Errorf("%d written, %v", written, err)
-		}
+	if b.write(); written != bookRoom+4 {
+		t.Errorf("%d written, tried again too soon", written)
+	}
+	b.tried = b.tried.Add(-bookAgain)
+	if b.write(); written != 2*bookRoom+4 || b.waiting() != 0 {
+		t.Errorf("%d written, %d wait", written, b.waiting())
 	}
 }

@@ -55,7 +55,9 @@ func (c callers) Start(ctx context.Context, q api.SessionRequest) (livenessd.Ses
 		if err = c.kiosk.Request(s.ID, s.Reference, now, s.Expires); err != nil {
 			return
 		}
-		if err = c.store.PutSession(s); err != nil { // nobody could ask for it later
+		if err = c.store.PutSession(s); errors.Is(err, errWaits) {
+			err = nil
+		} else if err != nil { // nobody could ask for it later
 			if out, err2 := c.kiosk.Cancel(s.ID, now); err2 == nil {
 				c.show(out)
 			}

@@ -113,6 +113,25 @@ func (m *metrics) watchCamera(status func() capture.Status, exits int) error {
 		func() float64 { return status().Light.Mean }))
 }
 
+// watchStore publishes how recording goes, and the room in the store's folder.
+func (m *metrics) watchStore(counts func() (waiting int, failures uint64), calls func() int, dir string) error {
+	for _, c := range []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "livenessd_store_waiting", Help: "Entries that wait in memory for a disk that can be written."},
+			func() float64 { n, _ := counts(); return float64(n) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "livenessd_jobs_waiting", Help: "Records of calls of the API that are still to be written; more than a few hundred for long: the disk fails."},
+			func() float64 { return float64(calls()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "livenessd_store_failures_total", Help: "Attempts to write that the disk refused."},
+			func() float64 { _, n := counts(); return float64(n) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "livenessd_store_free_bytes", Help: "Free space beside the store."},
+			func() float64 { free, err := freeSpace(dir); return freeOrNaN(free, err) }),
+	} {
+		if err := m.registry.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // camera takes the change from one status to the next.
 func (m *metrics) camera(was, s capture.Status) {
 	m.ready.Set(map[bool]float64{true: 1}[s.Ready])

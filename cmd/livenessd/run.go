@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -97,12 +98,22 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		return fmt.Errorf("[session] %w", err)
 	}
 	boot := bootID(log)
+	last, exits, err := lookBack(results)
+	if err != nil {
+		return fmt.Errorf("store.path: %w", err)
+	}
+	clock := newClock(buildTime(), askKernel, time.Now(), time.Since(began), last)
 	camera := &precedence{}
 	term := &terminal{
-		log: log, kiosk: kiosk, camera: cam, first: camera, analyzer: eyes, store: results, screen: page.Publish,
-		metrics: newMetrics(cam.frames, page.Clients), sup: sup, software: versionString(), boot: boot, pictures: cfg.Store.KeepPictures,
+		log: log, kiosk: kiosk, camera: cam, first: camera, analyzer: eyes, screen: page.Publish,
+		metrics: newMetrics(cam.frames, page.Clients), sup: sup, software: versionString(), boot: boot, clock: clock, pictures: cfg.Store.KeepPictures,
 		commands: make(chan func()), statuses: make(chan capture.Status),
 		sessions: map[string]livenessd.Session{}, reasons: map[string]string{},
+	}
+	term.store = &ledger{store: results, log: log, now: time.Now, state: term.storeState}
+	defer term.store.close()
+	if results.Readable() {
+		term.storeState(errors.New("the file was opened for reading only"), 0, false)
 	}
 	if replaced != nil {
 		log.Error("the file of results was damaged; it was set aside and a new one begun", "kept_as", replaced.Path, "reason", replaced.Reason,
@@ -124,7 +135,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		Access: who, Jobs: calls, Judge: newJudge(ctx, eyes, entry),
 	}
 	keeper := capture.NewKeeper(cam.Source, capture.KeeperConfig{
-		Mend: cam.real, Last: cfg.Camera.lastStep(),
+		Mend: cam.real, Silence: cam.silence, Last: cfg.Camera.lastStep(),
 		Notify: func(s capture.Status) {
 			page.Camera(s.Camera)
 			term.notify(ctx, s)
@@ -135,9 +146,8 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 			cam.frames.Put(f)
 		},
 	})
-	exits, err := countExits(results)
-	if err != nil {
-		return fmt.Errorf("store.path: %w", err)
+	if err := term.metrics.watchStore(term.store.counts, calls.waiting, filepath.Dir(cfg.Store.Path)); err != nil {
+		return err
 	}
 	if err := term.metrics.watchCamera(keeper.Status, exits); err != nil {
 		return err
@@ -174,7 +184,8 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		}
 		return err
 	})
-	group.Go(func() error { return prune(ctx, results, log) })
+	group.Go(func() error { return prune(ctx, results, clock, log) })
+	group.Go(func() error { return term.keepHouse(ctx, filepath.Dir(cfg.Store.Path), clock) })
 
 	if cam.note != "" {
 		fmt.Fprintln(say, cam.note)
@@ -244,12 +255,15 @@ func bootID(log *slog.Logger) string {
 	return strings.TrimSpace(string(b))
 }
 
-// prune keeps the store within its bounds.
-func prune(ctx context.Context, s *store.Store, log *slog.Logger) error {
+// prune keeps the store within its bounds, unless the clock may be wrong: then
+// everything could seem old.
+func prune(ctx context.Context, s *store.Store, c *clock, log *slog.Logger) error {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
-		if _, err := s.Prune(time.Now()); err != nil {
+		if !c.mayRemove(time.Since(began)) {
+			log.Warn("old results are not removed while the clock cannot be trusted")
+		} else if _, err := s.Prune(time.Now()); err != nil {
 			log.Error("old results could not be removed", "error", err)
 		}
 		select {

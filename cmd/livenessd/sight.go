@@ -14,8 +14,12 @@ import (
 
 // blocked reports whether a fault of the pictures keeps the next person from
 // being judged. Who is being judged already is left to the session, which sees
-// the same pictures and has its own limits, and may read the result.
+// the same pictures and has its own limits, and may read the result. Made
+// pictures are left to the kiosk altogether: recordings come round.
 func (t *terminal) blocked() bool {
+	if !t.camera.real {
+		return false
+	}
 	switch t.status.Fault {
 	case "", livenessd.FaultSlow:
 		return false
@@ -137,24 +141,23 @@ func (t *terminal) gaveUp(ctx context.Context, why error) {
 	}
 }
 
-// lookedBack is how many events are read to count exits.
+// lookedBack is how many events are read at the start.
 const lookedBack = 1000
 
-// countExits counts how often the process gave up its camera, among the newest
-// events.
-func countExits(s *store.Store) (n int, err error) {
-	last := s.LastEvent()
-	events, err := s.Events(last-min(last, lookedBack), lookedBack)
-	if errors.Is(err, livenessd.ErrGone) { // fewer are kept
-		var gone *store.GoneError
-		if errors.As(err, &gone) {
-			events, err = s.Events(gone.Oldest-1, lookedBack)
-		}
+// lookBack reads the newest events: when the last one was, and how often the
+// process gave up its camera.
+func lookBack(s *store.Store) (last time.Time, exits int, err error) {
+	newest := s.LastEvent()
+	events, err := s.Events(newest-min(newest, lookedBack), lookedBack)
+	var gone *store.GoneError
+	if errors.As(err, &gone) { // fewer are kept
+		events, err = s.Events(gone.Oldest-1, lookedBack)
 	}
 	for _, e := range events {
+		last = e.At
 		if e.Type == livenessd.EventCameraGaveUp {
-			n++
+			exits++
 		}
 	}
-	return n, err
+	return last, exits, err
 }

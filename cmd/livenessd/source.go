@@ -16,11 +16,16 @@ import (
 // camera is the source of frames together with what differs between kinds.
 type camera struct {
 	capture.Source
-	frames frames
-	show   func(livenessd.View, time.Time) // tells a simulated person what the screen shows; nil for others
-	note   string                          // a sentence for the terminal, "" for a real camera
-	real   bool                            // a camera of this machine, which can be mended
+	frames  frames
+	show    func(livenessd.View, time.Time) // tells a simulated person what the screen shows; nil for others
+	note    string                          // a sentence for the terminal, "" for a real camera
+	real    bool                            // a camera of this machine, which can be mended
+	silence time.Duration                   // longest pause between pictures; 0 for a camera's
 }
+
+// madeSilence is what recordings may pause, and simulations for drawing
+// somebody new on a busy machine.
+const madeSilence = 3 * time.Second
 
 // frames is what stands between capturing and judging.
 type frames interface {
@@ -42,7 +47,7 @@ func newCamera(cfg CameraConfig, pinned string, log *slog.Logger) (*camera, erro
 		if err != nil {
 			return nil, err
 		}
-		c := &camera{Source: src, frames: capture.NewSlot(), note: "Pictures come from the recording " + arg + ", not from a camera."}
+		c := &camera{Source: src, frames: capture.NewSlot(), silence: madeSilence, note: "Pictures come from the recording " + arg + ", not from a camera."}
 		if cfg.ReplaySpeed == 0 {
 			c.frames = newHandover()
 		}
@@ -82,7 +87,7 @@ func newSimulation(cfg CameraConfig, scene string) (*camera, error) {
 	if err != nil {
 		return nil, fmt.Errorf("camera.source: %w", err)
 	}
-	return &camera{Source: s, frames: capture.NewSlot(), show: s.Show, note: "Pictures come from the simulated presenter (scene " + scene + "), not from a camera."}, nil
+	return &camera{Source: s, frames: capture.NewSlot(), show: s.Show, silence: madeSilence, note: "Pictures come from the simulated presenter (scene " + scene + "), not from a camera."}, nil
 }
 
 // simFPS is what two cores draw and judge side by side.

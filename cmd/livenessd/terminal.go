@@ -50,12 +50,13 @@ type terminal struct {
 	camera   *camera
 	analyzer analyzer
 	first    *precedence // over callers of the API
-	store    recorder
+	store    *ledger
 	screen   func(livenessd.View)
 	metrics  *metrics
 	sup      supervisor
 	software string
 	boot     string
+	clock    *clock
 	pictures bool // the operator wants a picture kept with each result
 
 	commands chan func()
@@ -92,6 +93,7 @@ func (t *terminal) run(ctx context.Context) error {
 			return t.broken
 		}
 		t.serve()
+		t.store.flush(false)
 		t.look(ctx)
 		if t.sup.every > 0 && time.Since(fed) >= t.sup.every && t.alive() {
 			fed = time.Now()
@@ -179,11 +181,8 @@ func (t *terminal) show(out challenge.Output) {
 		if err := t.result(e.Result); err != nil {
 			t.damaged(err)
 			t.log.Error("a result could not be recorded; the person is told to try again", "session", e.Session, "error", err)
-			t.blame("store", "the last result could not be recorded: "+err.Error())
 			view = t.kiosk.Unrecorded(e.At)
-			continue
 		}
-		t.excuse("store")
 	}
 	if !t.blocked() && view.Phase == livenessd.PhaseNotReady && (view.Reason == livenessd.FrozenFeed || view.Reason == livenessd.RepeatedFeed) {
 		t.blame("feed", "the camera gives the same pictures again and again: check it, then plug it in anew")
@@ -205,23 +204,25 @@ func (t *terminal) result(r *livenessd.Result) error {
 	if err != nil {
 		return err
 	}
-	r.ID, r.Boot, r.Camera, r.Software = id.String(), t.boot, t.status.Camera, t.software
+	r.ID, r.Boot, r.Clock, r.Camera, r.Software = id.String(), t.boot, t.clock.quality(), t.status.Camera, t.software
 	picture := t.picture
 	s := t.sessions[r.Session]
 	t.picture = nil
 	delete(t.sessions, r.Session)
-	if _, err := t.store.PutResult(r, picture); err != nil {
+	_, err = t.store.PutResult(r, picture)
+	waits := errors.Is(err, errWaits)
+	if err != nil && !waits {
 		return err
 	}
 	t.metrics.result(r)
 	t.log.Info("result", "id", r.ID, "session", r.Session, "outcome", r.Outcome, "reasons", r.Reasons,
-		"duration", r.Duration.Round(time.Millisecond), "attempt", r.Attempt)
+		"duration", r.Duration.Round(time.Millisecond), "attempt", r.Attempt, "recorded", !waits)
 	s.ID, s.State, s.Result, s.Outcome = r.Session, livenessd.SessionDone, r.ID, r.Outcome
-	s.Reference = r.Reference
+	s.Reference, s.Unrecorded = r.Reference, waits
 	if s.Created.IsZero() {
 		s.Created = r.Started
 	}
-	if err := t.store.PutSession(s); err != nil { // the result stands; only its session cannot be asked for
+	if err := t.store.PutSession(s); err != nil && !errors.Is(err, errWaits) { // the result stands; only its session cannot be asked for
 		t.log.Error("a finished session could not be recorded", "session", s.ID, "error", err)
 	}
 	return nil
@@ -241,14 +242,23 @@ func (t *terminal) session(e livenessd.Event) {
 }
 
 func (t *terminal) record(e livenessd.Event) {
-	e.Boot = t.boot
-	if _, err := t.store.PutEvent(e); err != nil {
+	e.Boot, e.Clock = t.boot, t.clock.quality()
+	if _, err := t.store.PutEvent(e); err != nil && !errors.Is(err, errWaits) {
 		t.damaged(err)
 		t.log.Error("an event could not be recorded", "type", e.Type, "error", err)
-		t.blame("store", "the last event could not be recorded: "+err.Error())
-		return
 	}
+}
+
+// storeState says on /readyz what the ledger says of the disk.
+func (t *terminal) storeState(why error, waiting int, full bool) {
 	t.excuse("store")
+	t.excuse("store_full")
+	switch {
+	case full:
+		t.blame("store_full", "nobody is judged, because nothing more can be kept: "+why.Error())
+	case why != nil:
+		t.blame("store", fmt.Sprintf("%d entries wait in memory, for the disk cannot be written: %v", waiting, why))
+	}
 }
 
 // damaged ends the loop when the store has given up for good: at the next
@@ -286,7 +296,7 @@ func (t *terminal) excuse(what string) {
 
 // warningCodes are what does not keep the terminal from judging, in the order
 // in which it is listed.
-var warningCodes = []string{"camera_slow", "camera_unpinned"}
+var warningCodes = []string{"camera_slow", "camera_unpinned", "store", "disk", "clock"}
 
 // ready returns what keeps the terminal from judging.
 func (t *terminal) ready() []api.Reason {
