@@ -61,7 +61,10 @@ func cameraCommand(ctx context.Context, env *environment, args []string) (int, e
 	}
 	f := newFlags(env, "camera", "")
 	f.Usage = func() { fmt.Fprint(env.err, cameraUsage+"\n"); f.PrintDefaults() }
-	asJSON := f.Bool("json", false, "a JSON array")
+	f.storeFlag("the results, beside which the pin is")
+	asJSON := f.Bool("json", false, "a JSON array; with -watch an object a line")
+	watch := f.Bool("watch", false, "show what the camera sees, in numbers, twice a second until interrupted")
+	lines := f.Int("lines", 0, "end -watch after so many `lines`; 0: never")
 	controls := f.Bool("controls", false, "list what camera.controls can set, with bounds and present values")
 	if err := f.Parse(args); err != nil {
 		return exitMisused, err
@@ -72,6 +75,9 @@ func cameraCommand(ctx context.Context, env *environment, args []string) (int, e
 	cfg, err := f.config()
 	if err != nil {
 		return exitMisused, err
+	}
+	if *watch {
+		return watchCamera(ctx, env, cfg, *asJSON, *lines)
 	}
 	pinned, err := readPin(pinFile(cfg.Store.Path))
 	if err != nil {

@@ -20,14 +20,14 @@ another camera answers.
 // cameraPin pins a camera, cameraUnpin none.
 func cameraPin(ctx context.Context, env *environment, args []string) (int, error) {
 	f := newFlags(env, "camera pin", "[NAME]")
-	path := f.String("store", "", "`file` beside which the pin is kept (store.path)")
+	f.storeFlag("the results, beside which the pin is")
 	if err := f.Parse(args); err != nil {
 		return exitMisused, err
 	}
 	if f.NArg() > 1 {
 		return exitMisused, fmt.Errorf("%w: one camera at a time; `livenessd camera` lists them", livenessd.ErrInvalid)
 	}
-	cfg, where, done, err := f.pins(*path)
+	cfg, where, done, err := f.pins()
 	if err != nil {
 		return exitFailed, err
 	}
@@ -46,14 +46,14 @@ func cameraPin(ctx context.Context, env *environment, args []string) (int, error
 
 func cameraUnpin(ctx context.Context, env *environment, args []string) (int, error) {
 	f := newFlags(env, "camera unpin", "")
-	path := f.String("store", "", "`file` beside which the pin is kept (store.path)")
+	f.storeFlag("the results, beside which the pin is")
 	if err := f.Parse(args); err != nil {
 		return exitMisused, err
 	}
 	if f.NArg() > 0 {
 		return exitMisused, fmt.Errorf("%w: unpin takes no arguments, not %q", livenessd.ErrInvalid, f.Arg(0))
 	}
-	_, where, done, err := f.pins(*path)
+	_, where, done, err := f.pins()
 	if err != nil {
 		return exitFailed, err
 	}
@@ -65,12 +65,8 @@ func cameraUnpin(ctx context.Context, env *environment, args []string) (int, err
 	return exitOK, err
 }
 
-// pins opens the place where the pin of the store at path, or of the
-// configured one, is changed.
-func (f *flags) pins(path string) (Config, pins, func(), error) {
-	if path != "" {
-		f.settings = append(f.settings, "store.path="+path)
-	}
+// pins opens the place where the pin is changed.
+func (f *flags) pins() (Config, pins, func(), error) {
 	cfg, err := f.config()
 	if err != nil {
 		return cfg, nil, nil, err

@@ -39,6 +39,9 @@ type control struct {
 	jobs    pager[livenessd.Job]
 	changed func() error // takes changed credentials into use
 	pins    pins
+	status  func() (daemonStatus, error)
+	events  func() ([]livenessd.Event, error) // the newest
+	metrics func() (string, error)            // in the text format of Prometheus
 	log     *slog.Logger
 }
 
@@ -115,6 +118,9 @@ func (c *control) handler() http.Handler {
 		p.Jobs, p.Next, err = c.jobs(r.Context(), r.FormValue("cursor"), limit)
 		return p, err
 	}))
+	m.HandleFunc("GET /status", c.answer(func(*http.Request) (any, error) { return c.status() }))
+	m.HandleFunc("GET /events", c.answer(func(*http.Request) (any, error) { return c.events() }))
+	m.HandleFunc("GET /metrics", c.answer(func(*http.Request) (any, error) { return c.metrics() }))
 	m.HandleFunc("PUT /camera/pin", c.answer(func(r *http.Request) (any, error) {
 		var want pinRequest
 		if err := decodeBody(r, &want); err != nil {

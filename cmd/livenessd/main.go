@@ -57,6 +57,7 @@ func commands() []command {
 		{"model", "[-check | -bench]", "list, check or time the networks in use", modelCommand},
 		{"eval", "-live DIR -attack DIR...", "measure error rates on folders of people and attacks (ISO/IEC 30107-3)", evalCommand},
 		{"camera", "[pin|unpin]", "list cameras, their stable names and formats; pin the right one", cameraCommand},
+		{"doctor", "[-bundle FILE]", "look at camera, pictures, store, disk, clock and say what to do (exit 1: a fault)", doctorCommand},
 		{"results", "[-json]", "list results, from the running daemon or from its file", resultsCommand},
 		{"jobs", "[-json]", "list calls of the API, from the running daemon or from its file", jobsCommand},
 		{"key", "add|list|set|remove", "credentials of devices on the LAN", keyCommand},

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
 
 	"livenessd"
 	"livenessd/capture"
@@ -78,6 +80,21 @@ func newMetrics(f frames, pages func() int) *metrics {
 		m.faults.WithLabelValues(string(f))
 	}
 	return m
+}
+
+// text is everything in the text format of Prometheus.
+func (m *metrics) text() (string, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
 }
 
 func (m *metrics) analysed(work, age time.Duration, err error) {

@@ -147,12 +147,7 @@ const lookedBack = 1000
 // lookBack reads the newest events: when the last one was, and how often the
 // process gave up its camera.
 func lookBack(s *store.Store) (last time.Time, exits int, err error) {
-	newest := s.LastEvent()
-	events, err := s.Events(newest-min(newest, lookedBack), lookedBack)
-	var gone *store.GoneError
-	if errors.As(err, &gone) { // fewer are kept
-		events, err = s.Events(gone.Oldest-1, lookedBack)
-	}
+	events, err := newestOf(s, lookedBack)
 	for _, e := range events {
 		last = e.At
 		if e.Type == livenessd.EventCameraGaveUp {
@@ -160,4 +155,15 @@ func lookBack(s *store.Store) (last time.Time, exits int, err error) {
 		}
 	}
 	return last, exits, err
+}
+
+// newestOf returns up to n of the newest events, oldest first.
+func newestOf(s *store.Store, n uint64) ([]livenessd.Event, error) {
+	newest := s.LastEvent()
+	events, err := s.Events(newest-min(newest, n), int(n))
+	var gone *store.GoneError
+	if errors.As(err, &gone) { // fewer are kept
+		return s.Events(gone.Oldest-1, int(n))
+	}
+	return events, err
 }

@@ -63,9 +63,10 @@ type terminal struct {
 	statuses chan capture.Status
 
 	status   capture.Status
-	phase    livenessd.Phase // on the screen
-	decided  time.Time       // when the last frame was judged
-	picture  []byte          // the best frame of the running session, only when pictures are kept
+	phase    livenessd.Phase       // on the screen
+	decided  time.Time             // when the last frame was judged
+	seen     livenessd.Observation // the newest, for the operator who asks
+	picture  []byte                // the best frame of the running session, only when pictures are kept
 	sessions map[string]livenessd.Session
 	broken   error // of the store, that only a restart mends
 
@@ -153,7 +154,7 @@ func (t *terminal) look(ctx context.Context) {
 		t.checkSight()
 		return
 	}
-	t.decided = time.Now()
+	t.decided, t.seen = time.Now(), o
 	t.excuse("sight")
 	t.keepBest(f, &o)
 	t.show(t.kiosk.Step(&o))
