@@ -233,8 +233,10 @@ func (k *Keeper) oversee(stop <-chan struct{}, end context.CancelCauseFunc) {
 		}
 		now := time.Now()
 		if !now.Before(look) {
-			k.look()
-			look = now.Add(max(lookEach, lookCost*time.Since(now)))
+			look = now
+			if !k.look() { // a black picture is looked at again at once
+				look = now.Add(max(lookEach, lookCost*time.Since(now)))
+			}
 		}
 		fault, changed := k.judge()
 		if changed {
@@ -251,23 +253,25 @@ func (k *Keeper) oversee(stop <-chan struct{}, end context.CancelCauseFunc) {
 	}
 }
 
-// look measures the light of the newest frame, if it was not seen yet.
-func (k *Keeper) look() {
+// look measures the light of the newest frame, if it was not seen yet, and
+// reports whether it was the first black one.
+func (k *Keeper) look() (first bool) {
 	k.mu.Lock()
 	f := k.newest
 	k.newest = livenessd.Frame{}
 	k.mu.Unlock()
 	if f.Data == nil {
-		return
+		return false
 	}
 	light, err := Measure(f)
 	if err != nil {
-		return // the picture is damaged: whoever analyses it counts and says so
+		return false // the picture is damaged: whoever analyses it counts and says so
 	}
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.status.Light = light
-	k.watch.light(light)
-	k.mu.Unlock()
+	k.watch.light(light, time.Now())
+	return k.watch.dark == 1
 }
 
 // judge takes down what is wrong now and reports whether that is news.
@@ -348,7 +352,7 @@ func (k *Keeper) mend(ctx context.Context, err error) error {
 		k.mu.Unlock()
 		k.tell()
 	case GiveUp:
-		return errors.Join(ErrGaveUp, err)
+		return fmt.Errorf("%w: %w", ErrGaveUp, err)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func TestFaultsAreNamedWithinASecond(t *testing.T) {
 	}{
 		{[]part{{"good", 20 * time.Second, nil}}, "0.0 well"},
 		{[]part{{"good", 5 * time.Second, nil}, {"frozen", 2 * time.Second, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 5.8 frozen, 7.1 well"},
-		{[]part{{"good", 5 * time.Second, nil}, {"black", 2 * time.Second, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 5.7 black, 7.3 well"},
+		{[]part{{"good", 5 * time.Second, nil}, {"black", 2 * time.Second, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 5.6 black, 7.4 well"},
 		{[]part{{"good", 5 * time.Second, nil}, {"slow", 4 * time.Second, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 5.8 slow, 9.5 well"},
 		{[]part{{"good", 5 * time.Second, nil}, {"looped", 4 * time.Second, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 7.2 repeated, 9.5 well"},
 		{[]part{{"good", 5 * time.Second, nil}, {"silent", 1500 * time.Millisecond, nil}, {"good", 5 * time.Second, nil}}, "0.0 well, 6.0 silent, 6.6 well"},

@@ -12,11 +12,12 @@ import (
 const (
 	silentAfter    = time.Second
 	frozenAfter    = 700 * time.Millisecond
-	frozenFrames   = 3    // at least so many equal pictures, for cameras that are slow
-	repeatedFrames = 3    // so many of earlier in a row are a recording and no accident
-	freshFrames    = 10   // so many new ones in a row end that
-	rememberFrames = 4096 // more than two minutes at 30 pictures a second
-	blackSamples   = 2    // in a row
+	frozenFrames   = 3                      // at least so many equal pictures, for cameras that are slow
+	repeatedFrames = 3                      // so many of earlier in a row are a recording and no accident
+	freshFrames    = 10                     // so many new ones in a row end that
+	rememberFrames = 4096                   // more than two minutes at 30 pictures a second
+	blackSamples   = 2                      // in a row
+	blackAfter     = 300 * time.Millisecond // a hand that passes is none
 	rateWindow     = time.Second
 	slowShare      = 0.6  // of the rate agreed on
 	briskShare     = 0.75 // ends slowness
@@ -43,7 +44,8 @@ type watch struct {
 	order    []uint64 // ring of what is in seen
 	next     int
 
-	dark int // black samples in a row
+	dark      int // black samples in a row
+	darkSince time.Time
 }
 
 func newWatch(silence time.Duration) *watch {
@@ -101,12 +103,14 @@ func (w *watch) expire(now time.Time) []time.Time {
 	return append(w.arrivals[:0], w.arrivals[i:]...)
 }
 
-// light takes how bright a picture was.
-func (w *watch) light(l Light) {
-	if l.Black() {
-		w.dark++
-	} else {
+// light takes how bright a picture was at this moment.
+func (w *watch) light(l Light, at time.Time) {
+	if !l.Black() {
 		w.dark = 0
+		return
+	}
+	if w.dark++; w.dark == 1 {
+		w.darkSince = at
 	}
 }
 
@@ -126,7 +130,7 @@ func (w *watch) judge(now time.Time) (livenessd.CameraFault, string) {
 	switch silence := now.Sub(w.last); {
 	case silence >= w.silence:
 		return livenessd.FaultSilent, fmt.Sprintf("no picture for %.1f s", silence.Seconds())
-	case w.dark >= blackSamples:
+	case w.dark >= blackSamples && now.Sub(w.darkSince) >= blackAfter:
 		return livenessd.FaultBlack, "the pictures are black or of one colour: uncover the lens, or put on some light"
 	case w.equal >= frozenFrames && now.Sub(w.since) >= frozenAfter:
 		return livenessd.FaultFrozen, fmt.Sprintf("the same picture for %.1f s", now.Sub(w.since).Seconds())

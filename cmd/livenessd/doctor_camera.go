@@ -31,7 +31,7 @@ func (d *doctor) cameras() {
 		case v.Capture && v.Virtual && !d.cfg.Camera.AllowVirtual:
 			d.add(findWarning, "camera", fmt.Sprintf("%s (%s) is made by software and refused", filepath.Base(v.Stable()), v.Card), "remove it, if nothing else needs it")
 		case v.Capture:
-			d.ok("camera", "%s: %s, %d usable formats", filepath.Base(v.Stable()), v.Identity(), usable(&v))
+			d.ok("camera", "%s: %s, %d usable formats%s", filepath.Base(v.Stable()), v.Identity(), usable(&v), exposure(&v))
 		}
 	}
 	d.pin()
@@ -52,6 +52,18 @@ func usable(v *capture.Device) (n int) {
 		}
 	}
 	return n
+}
+
+// exposure lists what decides how bright and how fast pictures are.
+func exposure(v *capture.Device) string {
+	var s string
+	for _, c := range v.Controls {
+		switch c.Name {
+		case "auto_exposure", "exposure_time_absolute", "exposure_dynamic_framerate", "gain", "power_line_frequency", "focus_automatic_continuous":
+			s += fmt.Sprintf(", %s=%s", c.Name, c.Text())
+		}
+	}
+	return s
 }
 
 // pin compares the pinned camera with what is there.

@@ -39,43 +39,63 @@ func (t *terminal) notice(v livenessd.View) livenessd.Reason {
 	return t.status.Fault.Reason()
 }
 
-// cameraStatus takes a change of the camera.
-func (t *terminal) cameraStatus(s capture.Status) {
-	was := t.status
-	t.status = s
+// notify takes the camera's status. What it says is published at once, from
+// the Keeper's goroutine: on a slow machine the loop may need a second for a
+// picture. Then it waits for the loop.
+func (t *terminal) notify(ctx context.Context, s capture.Status) {
+	t.publish(t.told, s)
+	t.told = s
+	select {
+	case t.statuses <- s:
+	case <-ctx.Done():
+	}
+}
+
+// publish says in log, metrics and /readyz what has changed.
+func (t *terminal) publish(was, s capture.Status) {
 	t.metrics.camera(was, s)
-	if s.Ready && (!was.Ready || s.Opens != was.Opens) {
-		t.decided = time.Now()
+	if s.Ready && s.Opens != was.Opens {
 		t.log.Info("camera", "device", s.Camera.Device, "card", s.Camera.Card, "driver", s.Camera.Driver, "usb", s.Camera.USB, "serial", s.Camera.Serial,
 			"format", s.Camera.Format, "size", fmt.Sprintf("%dx%d", s.Camera.Width, s.Camera.Height), "fps", s.Camera.FPS)
 	}
 	for _, f := range livenessd.CameraFaults {
-		t.excuse(faultCode(f))
+		if f != s.Fault {
+			t.excuse(faultCode(f))
+		}
 	}
-	if s.Fault != "" {
+	switch {
+	case s.Fault != "":
 		t.blame(faultCode(s.Fault), s.Detail)
+		if s.Fault != was.Fault || s.Detail != was.Detail {
+			t.log.Warn("the camera has a fault", "fault", s.Fault, "detail", s.Detail)
+		}
+	case was.Fault != "" && was.Fault != livenessd.FaultGone:
+		t.log.Info("the camera's fault is over", "fault", was.Fault)
 	}
-	if s.Fault != "" && (s.Fault != was.Fault || s.Detail != was.Detail) {
-		t.log.Warn("the camera has a fault", "fault", s.Fault, "detail", s.Detail)
+	if s.Resets != was.Resets {
+		t.log.Warn("the camera's USB device was switched off and on", "resets", s.Resets)
 	}
-	t.mended(was, s)
+	if s.ResetErr != nil && !errors.Is(s.ResetErr, was.ResetErr) {
+		t.log.Error("the camera could not be reset", "error", s.ResetErr)
+	}
+}
+
+// cameraStatus takes a change of the camera into the loop.
+func (t *terminal) cameraStatus(s capture.Status) {
+	was := t.status
+	t.status = s
+	if s.Ready && s.Opens != was.Opens {
+		t.decided = time.Now()
+	}
+	if s.Resets != was.Resets {
+		t.record(livenessd.Event{Type: livenessd.EventCameraReset, At: time.Now(), Detail: s.Camera.Device})
+	}
 	t.show(t.react(was, s))
 	t.checkPin(was, s)
 }
 
 // faultCode is what /readyz calls f.
 func faultCode(f livenessd.CameraFault) string { return "camera_" + string(f) }
-
-// mended reports steps of recovery.
-func (t *terminal) mended(was, s capture.Status) {
-	if s.Resets != was.Resets {
-		t.log.Warn("the camera's USB device was switched off and on", "resets", s.Resets)
-		t.record(livenessd.Event{Type: livenessd.EventCameraReset, At: time.Now(), Detail: s.Camera.Device})
-	}
-	if s.ResetErr != nil && !errors.Is(s.ResetErr, was.ResetErr) {
-		t.log.Error("the camera could not be reset", "error", s.ResetErr)
-	}
-}
 
 // react records the change from one fault to another and tells the kiosk.
 func (t *terminal) react(was, s capture.Status) (out challenge.Output) {

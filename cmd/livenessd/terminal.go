@@ -61,6 +61,7 @@ type terminal struct {
 
 	commands chan func()
 	statuses chan capture.Status
+	told     capture.Status // owned by notify, whose calls do not overlap
 
 	status   capture.Status
 	phase    livenessd.Phase       // on the screen
@@ -72,15 +73,6 @@ type terminal struct {
 
 	mu      sync.Mutex // guards what readiness reads
 	reasons map[string]string
-}
-
-// notify takes the camera's status. It waits for the loop, which turns several
-// times a second.
-func (t *terminal) notify(ctx context.Context, s capture.Status) {
-	select {
-	case t.statuses <- s:
-	case <-ctx.Done():
-	}
 }
 
 // run turns until ctx ends.

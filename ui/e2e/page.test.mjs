@@ -176,6 +176,10 @@ test("locked counts down, the attract screen tells of privacy, a simulated camer
   await waitForText(page, "#notice", languages.en["ui.simulated"]);
   await tell("camera", { name: "door" });
   await page.waitForSelector("#notice", { state: "hidden" });
+  await tell("view", { ...idle, notice: "slow_feed" });
+  await waitForText(page, "#notice", languages.en["reason.slow_feed"]);
+  await tell("view", idle);
+  await page.waitForSelector("#notice", { state: "hidden" });
 });
 
 test("waits while the daemon is away and comes back by itself", options, async () => {
