@@ -94,6 +94,15 @@ func (d *Device) usbDevice(r Roots, dir string) {
 	}
 }
 
+// ResetFile returns the file of sysfs by which d is switched off and on; "" for
+// a camera that is not on USB.
+func (d *Device) ResetFile() string {
+	if d.usbDir == "" {
+		return ""
+	}
+	return filepath.Join(d.usbDir, "authorized")
+}
+
 // maxSerial bounds a serial number, which comes from the device.
 const maxSerial = 126 // a USB string descriptor holds no more
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -35,14 +36,34 @@ func (d *doctor) cameras() {
 		}
 	}
 	d.pin()
-	if _, err := capture.Find(capture.DefaultRoots(), d.cfg.Camera.Source, d.cfg.Camera.AllowVirtual, nil); err != nil {
+	found, err := capture.Find(capture.DefaultRoots(), d.cfg.Camera.Source, d.cfg.Camera.AllowVirtual, nil)
+	if err != nil {
 		d.add(findFault, "camera.source", err.Error(), "livenessd camera lists the names")
 		return
 	}
 	d.ok("camera.source", "%s is there", d.cfg.Camera.Source)
+	d.reset(found.ResetFile())
 	if d.cfg.Camera.AllowVirtual {
 		d.add(findWarning, "camera.source", "cameras made by software are allowed: whoever feeds one decides what is seen", "set camera.allow_virtual = false on a door")
 	}
+}
+
+// reset looks whether the service can switch the camera off and on. Root can
+// anyway, so the file's mode is what counts.
+func (d *doctor) reset(file string) {
+	if file == "" || d.cfg.Camera.Recovery == recoverReopen {
+		return
+	}
+	fi, err := os.Stat(file)
+	if err != nil {
+		d.add(findWarning, "reset", err.Error(), "this kernel cannot switch USB devices off: camera.recovery goes on without that step")
+		return
+	}
+	if fi.Mode().Perm()&0o022 == 0 {
+		d.add(findWarning, "reset", "the service cannot switch the camera off and on: only root may write "+file, "install the package's udev rule and plug the camera in anew")
+		return
+	}
+	d.ok("reset", "the camera can be switched off and on at its port")
 }
 
 func usable(v *capture.Device) (n int) {

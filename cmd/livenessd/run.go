@@ -108,7 +108,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 		log: log, kiosk: kiosk, camera: cam, first: camera, analyzer: eyes, screen: page.Publish,
 		metrics: newMetrics(cam.frames, page.Clients), sup: sup, software: versionString(), boot: boot, clock: clock, pictures: cfg.Store.KeepPictures,
 		commands: make(chan func()), statuses: make(chan capture.Status),
-		sessions: map[string]livenessd.Session{}, reasons: map[string]string{},
+		sessions: map[string]livenessd.Session{}, reasons: map[string]string{faultCode(livenessd.FaultGone): notYet},
 	}
 	term.store = &ledger{store: results, log: log, now: time.Now, state: term.storeState}
 	defer term.store.close()

@@ -94,6 +94,10 @@ func (t *terminal) cameraStatus(s capture.Status) {
 	t.checkPin(was, s)
 }
 
+// notYet is why nobody can be judged before anything else is known. publish,
+// which may come before the loop begins, takes it back.
+const notYet = "the camera has not delivered a picture yet"
+
 // faultCode is what /readyz calls f.
 func faultCode(f livenessd.CameraFault) string { return "camera_" + string(f) }
 

@@ -77,7 +77,6 @@ type terminal struct {
 
 // run turns until ctx ends.
 func (t *terminal) run(ctx context.Context) error {
-	t.blame("camera_gone", "the camera has not delivered a picture yet")
 	t.show(t.kiosk.NotReady(livenessd.CameraLost, time.Now()))
 	t.decided = time.Now()
 	fed := time.Time{}
