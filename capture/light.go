@@ -30,10 +30,14 @@ const (
 // Black reports whether the picture shows nothing but black, or one colour.
 func (l Light) Black() bool { return l.High <= blackHigh || l.High-l.Low <= flatSpan }
 
-// Measure looks at every few pixels of f. A JPEG is decoded for it, in Go: a
-// few milliseconds for 640 x 480. Errors wrap livenessd.ErrNoPicture.
+// maxMeasured bounds the pixels of a picture that is decoded for its light: a
+// camera may claim any size.
+const maxMeasured = 4096 * 2304
+
+// Measure looks at every few pixels of f. A JPEG is decoded for it, in Go:
+// BenchmarkMeasure says what that costs. Errors wrap livenessd.ErrNoPicture.
 func Measure(f livenessd.Frame) (Light, error) {
-	if f.Width < 1 || f.Height < 1 || f.Width > maxSide || f.Height > maxSide {
+	if f.Width < 1 || f.Height < 1 || f.Width > maxSide || f.Height > maxSide || f.Width*f.Height > maxMeasured {
 		return Light{}, fmt.Errorf("a picture of %d x %d pixels: %w", f.Width, f.Height, livenessd.ErrNoPicture)
 	}
 	var luma plane

@@ -72,6 +72,34 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// BenchmarkMeasure is what a look at the light costs, twice or three times a
+// second.
+func BenchmarkMeasure(b *testing.B) {
+	for _, size := range []image.Point{{640, 480}, {1280, 720}} {
+		m := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio422)
+		for i := range m.Y {
+			m.Y[i] = byte(i%size.X/4+i/size.X/4) + byte(uint32(i)*2654435761>>29) // a room with a sensor's noise
+		}
+		var buf bytes.Buffer
+		if err := jpeg.Encode(&buf, m, &jpeg.Options{Quality: 80}); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(size.String(), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Measure(livenessd.Frame{Format: livenessd.MJPEG, Width: size.X, Height: size.Y, Data: buf.Bytes()}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestMeasureIsBounded(t *testing.T) {
+	if l, err := Measure(livenessd.Frame{Format: livenessd.GREY, Width: 8192, Height: 8192, Data: make([]byte, 8192*8192)}); err == nil {
+		t.Errorf("%+v", l)
+	}
+}
+
 func FuzzMeasure(f *testing.F) {
 	f.Add("MJPEG", 8, 8, []byte{0xff, 0xd8})
 	f.Add("YUYV", 8, 8, make([]byte, 128))
