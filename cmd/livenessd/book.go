@@ -25,8 +25,9 @@ const (
 // the disk cannot be written callers are answered and the records wait, until
 // there is no room for more.
 type book struct {
-	put func(...livenessd.Job) error
-	log *slog.Logger
+	put   func(...livenessd.Job) error
+	first bool // each record before its answer, which then waits for the disk
+	log   *slog.Logger
 
 	mu    sync.Mutex // guards what follows
 	jobs  []livenessd.Job
@@ -36,14 +37,19 @@ type book struct {
 	tried time.Time // owned by run
 }
 
-func newBook(put func(...livenessd.Job) error, log *slog.Logger) *book {
-	return &book{put: put, log: log, open: true}
+func newBook(put func(...livenessd.Job) error, first bool, log *slog.Logger) *book {
+	return &book{put: put, first: first, log: log, open: true}
 }
 
-// PutJob records j. It is on the disk within bookEvery; at once when there is
-// no room left, or after the end of run. Only then an error says that it could
-// not be written.
+// PutJob records j. It is on the disk within bookEvery; at once when each record
+// comes first, when there is no room left, or after the end of run. Only in the
+// last two cases an error says that it could not be written.
 func (b *book) PutJob(j livenessd.Job) error {
+	if b.first {
+		if err := b.put(j); err == nil || errors.Is(err, livenessd.ErrInvalid) {
+			return err
+		}
+	}
 	b.mu.Lock()
 	if b.open && len(b.jobs) < bookRoom {
 		b.jobs = append(b.jobs, j)

@@ -24,7 +24,7 @@ func TestBook(t *testing.T) {
 			}
 			commits = append(commits, ids)
 			return nil
-		}, slog.New(slog.DiscardHandler))
+		}, false, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- b.run(ctx) }()
@@ -64,7 +64,7 @@ func TestBookTrouble(t *testing.T) {
 		}
 		written += len(js)
 		return nil
-	}, slog.New(slog.DiscardHandler))
+	}, false, slog.New(slog.DiscardHandler))
 	for i := range bookRoom + 5 {
 		j := livenessd.Job{ID: "fine"}
 		if i == 7 {
@@ -99,6 +99,30 @@ func TestBookTrouble(t *testing.T) {
 	}
 	b.tried = b.tried.Add(-bookAgain)
 	if b.write(); written != 2*bookRoom+4 || b.waiting() != 0 {
+		t.Errorf("%d written, %d wait", written, b.waiting())
+	}
+}
+
+// Ensure that records that come first are written before PutJob returns, and
+// wait like others while the disk fails.
+func TestBookFirst(t *testing.T) {
+	var broken error
+	written := 0
+	b := newBook(func(js ...livenessd.Job) error {
+		if broken == nil {
+			written += len(js)
+		}
+		return broken
+	}, true, slog.New(slog.DiscardHandler))
+	if err := b.PutJob(livenessd.Job{}); err != nil || written != 1 {
+		t.Errorf("%d written, %v", written, err)
+	}
+	broken = errors.New("no space left")
+	if err := b.PutJob(livenessd.Job{}); err != nil || b.waiting() != 1 {
+		t.Errorf("%d wait, %v", b.waiting(), err)
+	}
+	broken = nil
+	if b.write(); written != 2 || b.waiting() != 0 {
 		t.Errorf("%d written, %d wait", written, b.waiting())
 	}
 }

@@ -112,11 +112,12 @@ type PageConfig struct {
 
 // APIConfig is about the dialects, on both listeners.
 type APIConfig struct {
-	Analyses   int      `toml:"analyses"`
-	Waiting    int      `toml:"waiting"`
-	Patience   Duration `toml:"patience"`
-	Origins    []string `toml:"origins"`
-	ImageHosts []string `toml:"image_hosts"`
+	Analyses    int      `toml:"analyses"`
+	Waiting     int      `toml:"waiting"`
+	Patience    Duration `toml:"patience"`
+	RecordFirst bool     `toml:"record_first"`
+	Origins     []string `toml:"origins"`
+	ImageHosts  []string `toml:"image_hosts"`
 }
 
 // LANConfig is about the API for other machines.

@@ -105,7 +105,7 @@ func newLoad(b *testing.B) *load {
 		b.Fatal(err)
 	}
 	cfg := defaultConfig().API
-	calls := newBook(s.PutJobs, log)
+	calls := newBook(s.PutJobs, false, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- calls.run(ctx) }()

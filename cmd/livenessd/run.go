@@ -125,7 +125,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	if err != nil {
 		return fmt.Errorf("store.path: the credentials cannot be read: %w", err)
 	}
-	calls := newBook(results.PutJobs, log)
+	calls := newBook(results.PutJobs, cfg.API.RecordFirst, log)
 	entry := newGate(cfg.API.Analyses, cfg.API.Waiting, time.Duration(cfg.API.Patience), camera)
 	if err := entry.register(term.metrics.registry); err != nil {
 		return err
