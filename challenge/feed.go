@@ -55,6 +55,10 @@ func (f *feed) step(o *livenessd.Observation) livenessd.Reason {
 	return ""
 }
 
+// moved reports whether o is another picture than the one before it. It comes
+// before step.
+func (f *feed) moved(o *livenessd.Observation) bool { return o.Digest != f.digest }
+
 func (f *feed) restart(o *livenessd.Observation) {
 	f.digest, f.equal, f.since = o.Digest, 1, o.At
 }

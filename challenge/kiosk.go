@@ -115,9 +115,12 @@ func (k *Kiosk) View() livenessd.View { return k.view() }
 // Step takes one observation and moves the round on.
 func (k *Kiosk) Step(o *livenessd.Observation) Output {
 	var out Output
+	moved := k.feed.moved(o)
 	fault := k.feed.step(o)
 	k.now = o.At
-	if k.phase == livenessd.PhaseNotReady && fault == "" {
+	// After a pause a new picture shows that the camera is well again, too: where
+	// judging one takes longer than the longest pause, each comes after one.
+	if k.phase == livenessd.PhaseNotReady && (fault == "" || fault == livenessd.TimeJump && moved) {
 		k.enter(livenessd.PhaseIdle, livenessd.PromptApproach, o.At)
 	}
 	switch k.phase {

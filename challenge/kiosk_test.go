@@ -300,6 +300,30 @@ func TestFrozenWhileIdle(t *testing.T) {
 	}
 }
 
+// Ensure that a camera is known to be well again where judging one picture
+// takes longer than the longest pause; and that one which stands still is not.
+func TestBackOnASlowMachine(t *testing.T) {
+	th := newTheatre(t, 1, nil)
+	th.a.absent = true
+	th.run(time.Second)
+	slow := func() {
+		th.now = th.now.Add(2 * DefaultConfig().MaxPause)
+		th.frame()
+	}
+	th.take(th.k.NotReady(livenessd.FrozenFeed, th.now))
+	for range 3 {
+		th.seq-- // the picture before came again
+		slow()
+	}
+	if th.view.Phase != livenessd.PhaseNotReady || th.view.Reason != livenessd.FrozenFeed {
+		t.Errorf("standing still: %+v", th.view)
+	}
+	slow()
+	if th.view.Phase != livenessd.PhaseIdle {
+		t.Errorf("moving again: %+v", th.view)
+	}
+}
+
 // Ensure that a result nobody could record is not shown as one.
 func TestUnrecorded(t *testing.T) {
 	th := newTheatre(t, 1, nil)
