@@ -100,6 +100,11 @@ func cameraCommand(ctx context.Context, env *environment, args []string) (int, e
 		e.SetIndent("", "  ")
 		return exitOK, e.Encode(list)
 	}
+	if pinned != nil && !slices.ContainsFunc(list, func(c listedCamera) bool { return c.Pinned }) {
+		if _, err := fmt.Fprintf(env.out, "Pinned, and not there: %s\n", pinned); err != nil {
+			return exitFailed, err
+		}
+	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(env.out, "No camera was found. Plug one in, or set camera.source to \"sim\" for a simulated person.")
 		return exitOK, err

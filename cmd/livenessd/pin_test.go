@@ -32,6 +32,12 @@ func TestPinFile(t *testing.T) {
 			t.Errorf("%q: %v, %v", bad, id, err)
 		}
 	}
+	if err := writePin(file, want, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := cli(t, "camera", "-store", filepath.Join(filepath.Dir(file), "l.db")); code != exitOK || !strings.Contains(out, "Pinned, and not there: C920 (USB 046d:082d, serial 77") {
+		t.Errorf("exit code %d, %q, %q", code, out, errs)
+	}
 	for range 2 { // the second finds none
 		if err := removePin(file); err != nil {
 			t.Error(err)
