@@ -141,6 +141,14 @@ func (d *doctor) service(ctx context.Context) {
 	}
 	d.daemon = &s
 	d.ok("daemon", "%s, up for %s", s.Version, s.Up)
+	// Its unit may have set what the file and our environment do not say.
+	cfg := defaultConfig()
+	if err := decodeConfig([]byte(s.Config), &cfg); err != nil {
+		d.add(findWarning, "configuration", "the daemon's is not understood: "+err.Error(), "restart the daemon: it is of another version")
+	} else {
+		cfg.Store.Path = d.cfg.Store.Path // by which it was found
+		d.cfg = cfg
+	}
 	for _, r := range s.Reasons {
 		d.add(findFault, "ready", r.Code+": "+r.Detail, "docs/operate.md says what to do about "+r.Code)
 	}

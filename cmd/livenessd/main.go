@@ -23,7 +23,7 @@ const (
 	exitOK      = 0
 	exitFailed  = 1
 	exitMisused = 2
-	exitCamera  = 3 // a camera that is there could not be brought back: start anew
+	exitCamera  = 75 // a camera that is there could not be brought back: start anew (EX_TEMPFAIL of sysexits.h, which systemd names)
 )
 
 // version is set by the build; a binary built otherwise says what Go knows.

@@ -163,7 +163,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	if s, err := listenControl(ctx, controlPath(cfg.Store.Path), &control{
 		keys: storedKeys{results}, jobs: storedJobs(results), changed: who.load, log: log,
 		pins:   livePins{filePins{cfg.Camera, pinFile(cfg.Store.Path)}, ctx, term, keeper.Reopen},
-		status: statusOf(ctx, term, keeper.Status, page.Clients),
+		status: statusOf(ctx, cfg, term, keeper.Status, page.Clients),
 		events: func() ([]livenessd.Event, error) { return newestOf(results, bundleEvents) }, metrics: term.metrics.text,
 	}); err != nil {
 		log.Warn("`livenessd key` can only be used while the daemon is stopped", "error", err)

@@ -112,6 +112,7 @@ func (v *sighting) line() string {
 // daemonStatus is what the running daemon says of itself over its socket.
 type daemonStatus struct {
 	Version  string          `json:"version"`
+	Config   string          `json:"config"` // in effect, as a configuration file
 	Up       string          `json:"up"`
 	Sight    sighting        `json:"camera"`
 	Reasons  []api.Reason    `json:"reasons"`
@@ -122,15 +123,19 @@ type daemonStatus struct {
 }
 
 // statusOf returns a function that asks t. keeper knows the camera.
-func statusOf(ctx context.Context, t *terminal, keeper func() capture.Status, pages func() int) func() (daemonStatus, error) {
+func statusOf(ctx context.Context, cfg Config, t *terminal, keeper func() capture.Status, pages func() int) func() (daemonStatus, error) {
 	return func() (daemonStatus, error) {
+		config, err := cfg.print()
+		if err != nil {
+			return daemonStatus{}, err
+		}
 		var seen livenessd.Observation
 		if err := t.do(ctx, func() { seen = t.seen }); err != nil {
 			return daemonStatus{}, err
 		}
 		waiting, _ := t.store.counts()
 		return daemonStatus{
-			Version: versionString(), Up: time.Since(began).Round(time.Second).String(), Sight: sight(keeper(), &seen),
+			Version: versionString(), Config: string(config), Up: time.Since(began).Round(time.Second).String(), Sight: sight(keeper(), &seen),
 			Reasons: t.ready(), Warnings: t.warnings(), Pages: pages(), Waiting: waiting, Clock: t.clock.quality(),
 		}, nil
 	}
