@@ -17,58 +17,6 @@ import (
 // again well within two seconds of a camera's return.
 const DefaultRetry = 300 * time.Millisecond
 
-// Status is what a Keeper knows about its source. Nobody writes to it
-// afterwards.
-type Status struct {
-	Ready  bool                  // frames are coming
-	Fault  livenessd.CameraFault // what is wrong, "" when nothing is; before the first picture FaultGone
-	Detail string                // a sentence about Fault for the operator
-	Camera livenessd.Camera      // the last one that was opened; zero before that
-	Err    error                 // why it is not ready; nil when it is
-	Since  time.Time             // when Ready last changed, or when Run began
-	Opens  uint64                // how often frames began to come
-	Losses uint64                // how often they stopped without being told to
-
-	Reopens  uint64 // how often a camera that is there was tried again after it failed
-	Resets   uint64 // how often its USB device was switched off and on
-	ResetErr error  // why the last reset did not work; nil when it did
-
-	Rate  float64 // frames in the last second
-	Light Light   // of a recent frame; zero before the first was looked at
-}
-
-// Resetter is a Source whose device can be switched off and on. Reset is
-// never called while Stream runs.
-type Resetter interface {
-	Reset(ctx context.Context) error
-}
-
-// KeeperConfig says what a Keeper does. The zero value of Retry stands for
-// DefaultRetry.
-type KeeperConfig struct {
-	Retry time.Duration
-
-	// Silence is how long no picture may come before that is named; 0 means
-	// a second.
-	Silence time.Duration
-
-	// Mend is for cameras: a stream of frozen or repeated pictures is ended and
-	// opened again, and what does not help is followed by the next step, up to
-	// Last. Without it faults are only named.
-	Mend bool
-	Last Step
-
-	// Notify is told when frames begin to come, when they stop, when Fault or
-	// Resets change, and, while frames stay away, once for each other reason
-	// that has stood for ten attempts in a row. So a camera that is gone for a
-	// week costs a line or two of the log, and what is seen for a moment while
-	// devices come and go costs none. Calls do not overlap.
-	Notify func(Status)
-
-	// Deliver gets the frames, as Source.Stream's deliver does.
-	Deliver func(livenessd.Frame)
-}
-
 // Keeper runs a Source for as long as it is wanted.
 type Keeper struct {
 	src Source
@@ -142,12 +90,6 @@ func (k *Keeper) Run(ctx context.Context) error {
 const (
 	steady     = 10 // attempts in a row that make a new reason worth saying
 	maxReasons = 8  // how many are said in one outage
-
-	glance   = 100 * time.Millisecond // between two looks at the faults
-	lookEach = 400 * time.Millisecond // between two looks at the light …
-	lookCost = 5                      // … or so many times as long as one takes, on slow machines
-	endAfter = 3 * time.Second        // of frozen or repeated pictures: open the camera anew
-	proofFor = time.Second            // of good pictures after that
 )
 
 // attempt is one run of the source, watched, with what it opened taken down.
@@ -217,75 +159,6 @@ func (k *Keeper) deliver(f livenessd.Frame) {
 	k.newest = f
 	k.mu.Unlock()
 	k.cfg.Deliver(f)
-}
-
-// oversee looks for faults several times a second until stop is closed, and
-// ends a stream of pictures that do not move.
-func (k *Keeper) oversee(stop <-chan struct{}, end context.CancelCauseFunc) {
-	tick := time.NewTicker(glance)
-	defer tick.Stop()
-	var look, wrong time.Time // the next look at the light; when the pictures stopped to move
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
-		now := time.Now()
-		if !now.Before(look) {
-			look = now
-			if !k.look() { // a black picture is looked at again at once
-				look = now.Add(max(lookEach, lookCost*time.Since(now)))
-			}
-		}
-		fault, changed := k.judge()
-		if changed {
-			k.tell()
-		}
-		if fault != livenessd.FaultFrozen && fault != livenessd.FaultRepeated {
-			wrong = time.Time{}
-		} else if wrong.IsZero() {
-			wrong = now
-		} else if k.cfg.Mend && now.Sub(wrong) >= endAfter {
-			end(&faultError{fault, k.Status().Detail})
-			return
-		}
-	}
-}
-
-// look measures the light of the newest frame, if it was not seen yet, and
-// reports whether it was the first black one.
-func (k *Keeper) look() (first bool) {
-	k.mu.Lock()
-	f := k.newest
-	k.newest = livenessd.Frame{}
-	k.mu.Unlock()
-	if f.Data == nil {
-		return false
-	}
-	light, err := Measure(f)
-	if err != nil {
-		return false // the picture is damaged: whoever analyses it counts and says so
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.status.Light = light
-	k.watch.light(light, time.Now())
-	return k.watch.dark == 1
-}
-
-// judge takes down what is wrong now and reports whether that is news.
-func (k *Keeper) judge() (fault livenessd.CameraFault, changed bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
-	fault, detail := k.watch.judge(now)
-	if fault == "" && now.Before(k.proof) {
-		return k.status.Fault, false
-	}
-	changed = fault != k.status.Fault
-	k.status.Fault, k.status.Detail = fault, detail
-	return fault, changed
 }
 
 // tell says what is known now. The one who tells last knows most.
