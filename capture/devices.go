@@ -39,7 +39,8 @@ type Device struct {
 	Controls []Control
 	Err      error // why the device could not be asked, e.g. no permission
 
-	usbDir string // of the USB device in sysfs, with symbolic links followed; "" when it is not on USB
+	identity Identity
+	usbDir   string // of the USB device in sysfs, with symbolic links followed; "" when it is not on USB
 }
 
 // Stable returns the name to put into a configuration: the by-id link, else
@@ -107,6 +108,7 @@ func scan(r Roots) ([]Device, error) {
 		}
 		d.Virtual = virtualDriver(d.Driver) || virtualPath(r, dir)
 		d.usbDevice(r, dir)
+		d.identity = Identity{USB: d.USB, Serial: d.Serial, Port: d.port(), Driver: d.Driver, Card: d.Card}
 		ds = append(ds, d)
 	}
 	slices.SortFunc(ds, func(a, b Device) int {

@@ -55,10 +55,9 @@ func (p Identity) String() string {
 	return s + " (" + strings.Join(parts, ", ") + ")"
 }
 
-// Identity returns what tells d from other cameras.
-func (d *Device) Identity() Identity {
-	return Identity{USB: d.USB, Serial: d.Serial, Port: d.port(), Driver: d.Driver, Card: d.Card}
-}
+// Identity returns what tells d from other cameras: what sysfs says, whether or
+// not the driver was asked, which may call itself and its card something else.
+func (d *Device) Identity() Identity { return d.identity }
 
 // port is the by-path name without the part that counts the device's nodes.
 func (d *Device) port() string {

@@ -59,6 +59,19 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// A driver may call itself and its card otherwise than sysfs does.
+func TestIdentityStaysWhenTheDriverIsAsked(t *testing.T) {
+	ds, err := scan(machine(t, secondCam))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := ds[0].Identity()
+	ds[0].Driver, ds[0].Card = "unicam-v4l2", "unicam" // as ask does
+	if got := ds[0].Identity(); !was.Is(got) {
+		t.Errorf("%v became %v", was, got)
+	}
+}
+
 func TestIs(t *testing.T) {
 	c920 := Identity{USB: "046d:082d", Serial: "77", Port: "a", Driver: "uvcvideo", Card: "C920"}
 	plain := Identity{USB: "0c45:6366", Port: "a", Driver: "uvcvideo", Card: "USB Camera"}

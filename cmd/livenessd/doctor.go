@@ -84,7 +84,7 @@ func doctorCommand(ctx context.Context, env *environment, args []string) (int, e
 }
 
 // examineFor bounds the whole of it.
-const examineFor = time.Minute
+const examineFor = 2 * time.Minute
 
 // examine looks at everything. What one thing needs of another comes first.
 func (d *doctor) examine(ctx context.Context) {

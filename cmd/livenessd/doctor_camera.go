@@ -121,7 +121,9 @@ func (d *doctor) made() bool {
 }
 
 const (
-	looksFor  = 4 * time.Second
+	lookPause = time.Second
+	goodLooks = 3 // with pictures
+	mostLooks = 6
 	dimMean   = 40  // luma of a whole picture below which faces want more light
 	glareMean = 215 // and above which less
 	briskEyes = 32  // pixels between the eyes from which a face is judged: pipeline's MinEyes
@@ -133,18 +135,20 @@ func (d *doctor) picture(ctx context.Context) {
 	if d.daemon != nil {
 		v = d.daemon.Sight
 	} else {
-		ctx, cancel := context.WithTimeout(ctx, looksFor)
-		defer cancel()
-		n := 0
-		err := lookOneself(ctx, d.cfg, looksFor/4, func(s sighting) error {
+		looks, good := 0, 0
+		err := lookOneself(ctx, d.cfg, lookPause, func(s sighting) error {
 			v = s
-			if n++; n == 3 {
+			looks++
+			if s.Ready {
+				good++
+			}
+			if looks == mostLooks || good == goodLooks {
 				return errEnough
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
-			d.add(findFault, "picture", err.Error(), "")
+		if !errors.Is(err, errEnough) {
+			d.add(findFault, "picture", fmt.Sprintf("the camera could not be looked through: %v", errors.Join(err, ctx.Err())), "run this again, with the daemon started")
 			return
 		}
 	}
