@@ -243,6 +243,9 @@ type Observation struct {
 	Attributes map[string]float64 `json:"attributes,omitempty"`
 	// Texture is nil when it was not computed. Absence is never a yes.
 	Texture *Score `json:"texture,omitempty"`
+	// Flow is how Faces[0] moved since the picture that the caller chose to
+	// compare with; nil when none was chosen or the face could not be followed.
+	Flow *Flow `json:"-"`
 }
 
 // Reasons returns the reasons of all measures that are not good enough, in

@@ -29,17 +29,39 @@ const (
 // on. ok is false when there is too little movement to tell, or fewer than two
 // frames with a face; the score is then 0 and means nothing.
 //
-// Two things are measured against the frame in the middle of the movement. How
-// far did the nose leave the plane of the eyes and the mouth (see parallax)?
-// And how much was that plane foreshortened, which a sheet that is turned
-// shows as well as a head? The score compares the first, d, with what it is
-// for a head that is foreshortened so much, e: d / (d + e/2), so that 0.5 is
-// half of what a head shows.
-//
-// It is a first measure, and weak by itself. A recording of a moving head on a
-// screen has the movement of a head; a sheet that is bent may have some of it;
-// and what does not turn is not judged at all.
+// Where observations have a Flow, the score is the median of what JudgeFlow
+// says of those that turned enough, and nothing else is looked at. Where none
+// has one, five landmarks must do, which are a weak measure: see fromLandmarks.
+// A recording of a moving head on a screen has the movement of a head.
 func MotionScore(obs []livenessd.Observation) (score float64, ok bool) {
+	var known []float64
+	followed := false
+	for i := range obs {
+		if obs[i].Flow == nil {
+			continue
+		}
+		followed = true
+		if m := JudgeFlow(obs[i].Flow); m.Known {
+			known = append(known, m.Score)
+		}
+	}
+	if !followed {
+		return fromLandmarks(obs)
+	}
+	if len(known) == 0 {
+		return 0, false
+	}
+	return middle(known), true
+}
+
+// fromLandmarks measures two things against the frame in the middle of the
+// movement. How far did the nose leave the plane of the eyes and the mouth (see
+// parallax)? And how much was that plane foreshortened, which a sheet that is
+// turned shows as well as a head? The score compares the first, d, with what it
+// is for a head that is foreshortened so much, e: d / (d + e/2), so that 0.5 is
+// half of what a head shows. A sheet that is bent may have some of it; and what
+// does not turn is not judged at all.
+func fromLandmarks(obs []livenessd.Observation) (score float64, ok bool) {
 	shapes := steady(obs)
 	if len(shapes) < 2 {
 		return 0, false

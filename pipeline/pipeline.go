@@ -66,6 +66,9 @@ func (c Config) Check() error {
 // Need says which of the slower parts a caller wants of a frame.
 type Need struct {
 	Texture bool // run the networks for texture and attributes, about half of the whole work
+	// Cutout receives the largest face, to be compared with another by Track;
+	// it is emptied when there is none. nil: not wanted.
+	Cutout *Cutout
 }
 
 // Pipeline analyses pictures, one at a time: calls from several goroutines are
@@ -156,6 +159,9 @@ func (p *Pipeline) AnalyzeWith(f livenessd.Frame, need Need) (livenessd.Observat
 		return livenessd.Observation{}, fmt.Errorf("frame %d: %w", f.Seq, err)
 	}
 	defer pic.close()
+	if need.Cutout != nil {
+		*need.Cutout = Cutout{}
+	}
 	obs := livenessd.Observation{
 		Seq: f.Seq, At: f.At, Width: pic.w, Height: pic.h,
 		Digest: maphash.Bytes(p.seed, f.Data),
@@ -174,6 +180,9 @@ func (p *Pipeline) AnalyzeWith(f livenessd.Frame, need Need) (livenessd.Observat
 		return obs, nil
 	}
 	face := obs.Faces[0]
+	if need.Cutout != nil {
+		*need.Cutout = cutOut(pic, &face.Landmarks)
+	}
 	obs.Pose = EstimatePose(face.Landmarks)
 	obs.Quality = p.cfg.Quality.judge(scene{
 		width: pic.w, height: pic.h, faces: obs.Faces, pose: obs.Pose, skin: samplePatch(pic, face),

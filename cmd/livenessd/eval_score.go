@@ -23,6 +23,7 @@ const (
 // analyzer is what eval needs of the pipeline.
 type evalAnalyzer interface {
 	Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error)
+	Follow(f livenessd.Frame, texture bool, w *follower) (livenessd.Observation, error)
 }
 
 // evalScorer judges presentations one after another.
@@ -39,11 +40,12 @@ type evalScorer struct {
 func (s *evalScorer) score(ctx context.Context, e evalFiles) (evaluate.Presentation, error) {
 	p := evaluate.Presentation{Path: e.name, Of: len(e.files)}
 	t := tally{why: map[string]int{}}
+	var w follower
 	for i, name := range e.files {
 		if err := ctx.Err(); err != nil {
 			return p, err
 		}
-		o, err := s.look(name, i)
+		o, err := s.look(name, i, &w)
 		switch {
 		case errors.Is(err, livenessd.ErrNoPicture) || errors.Is(err, livenessd.ErrTooLarge) || isPathError(err):
 			s.complain(err)
@@ -73,14 +75,21 @@ func isPathError(err error) bool {
 }
 
 // look reads and analyses one picture. Its errors name the file.
-func (s *evalScorer) look(name string, i int) (livenessd.Observation, error) {
+// With -motion every face is compared with the first one of the sequence.
+func (s *evalScorer) look(name string, i int, w *follower) (o livenessd.Observation, err error) {
 	frame, err := readPicture(name)
 	if err != nil {
 		return livenessd.Observation{}, err
 	}
 	// Files have an order and no times: a camera's usual rate stands in.
 	frame.Seq, frame.At = uint64(i), time.Unix(0, 0).Add(time.Duration(i)*time.Second/30)
-	o, err := s.eyes.Analyze(frame, !s.motion)
+	if s.motion {
+		if o, err = s.eyes.Follow(frame, false, w); err == nil && w.anchor.Empty() {
+			w.hold()
+		}
+	} else {
+		o, err = s.eyes.Analyze(frame, true)
+	}
 	if err != nil {
 		return o, fmt.Errorf("%s: %w", name, err)
 	}
@@ -160,7 +169,7 @@ func (t *tally) move(o *livenessd.Observation) {
 		t.silent(string(livenessd.NoFace))
 		return
 	}
-	t.moves = append(t.moves, livenessd.Observation{Seq: o.Seq, At: o.At, Width: o.Width, Height: o.Height, Pose: o.Pose, Faces: []livenessd.Face{o.Faces[0]}})
+	t.moves = append(t.moves, livenessd.Observation{Seq: o.Seq, At: o.At, Width: o.Width, Height: o.Height, Pose: o.Pose, Flow: o.Flow, Faces: []livenessd.Face{o.Faces[0]}})
 }
 
 func (t *tally) judgeMotion() {

@@ -120,6 +120,10 @@ func (f *fakeEyes) Analyze(o livenessd.Frame, _ bool) (livenessd.Observation, er
 	return (*f)(int(o.Seq))
 }
 
+func (f *fakeEyes) Follow(o livenessd.Frame, _ bool, _ *follower) (livenessd.Observation, error) {
+	return (*f)(int(o.Seq))
+}
+
 // seen is an observation of a face of that quality; a score below 0 is none.
 func seen(score, quality float64, reason livenessd.Reason) livenessd.Observation {
 	o := livenessd.Observation{Faces: []livenessd.Face{{}}, Quality: []livenessd.Measure{{Score: quality, Reason: reason}}}
