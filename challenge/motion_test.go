@@ -134,8 +134,8 @@ func TestJudgeFlowDirection(t *testing.T) {
 		f := flowOf(turned(face, 0, 0), alive(turned(face, tt.yaw, tt.pitch)), 0.004, rng)
 		f.Lean = tt.lean
 		m := JudgeFlow(f)
-		if off := math.Abs(math.Remainder(m.MovementDirection()-tt.want, 360)); off > 15 {
-			t.Errorf("%+v: %.0f, %+v", tt, m.MovementDirection(), m)
+		if off := math.Abs(math.Remainder(direction(m.Turn)-tt.want, 360)); off > 15 {
+			t.Errorf("%+v: %.0f, %+v", tt, direction(m.Turn), m)
 		}
 		if amount := math.Hypot(m.Yaw, m.Pitch); amount < 4 || amount > 16 {
 			t.Errorf("%+v: %+v", tt, m)
@@ -205,5 +205,39 @@ func BenchmarkJudgeFlow(b *testing.B) {
 	f := flowOf(turned(face, 0, 0), alive(turned(face, 12, 0)), 0.004, rand.New(rand.NewPCG(15, 16)))
 	for b.Loop() {
 		JudgeFlow(f)
+	}
+}
+
+// Ensure that directions follow poses and flows, and that a head that keeps
+// still has none.
+func TestMoved(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	a := newActor()
+	then := a.observe(1, epoch)
+	tests := []struct {
+		name       string
+		yaw, pitch float64
+		flow       *livenessd.Flow
+		want       float64 // 0: none
+	}{
+		{"left by landmarks", 10, 0, nil, 360},
+		{"up by landmarks", 0, 9, nil, 90},
+		{"right by both", -8, 0, flowOf(turned(face, 0, 0), alive(turned(face, -8, 0)), 0.004, rng), 180},
+		{"down, where landmarks say aside", -3, 0, flowOf(turned(face, 0, 0), alive(turned(face, 0, -12)), 0.004, rng), 256},
+		{"far, where nothing could be followed", 30, 0, &livenessd.Flow{Eyes: 80}, 360},
+		{"still", 2, -2, nil, 0},
+		{"no number", math.NaN(), 0, nil, 0},
+	}
+	for _, tt := range tests {
+		a.pose = livenessd.Pose{Yaw: tt.yaw, Pitch: tt.pitch}
+		now := a.observe(2, epoch.Add(tick))
+		now.Flow = tt.flow
+		got, amount, ok := Moved(then, now)
+		if ok != (tt.want != 0) || ok && (math.Abs(math.Remainder(got-tt.want, 360)) > 15 || amount < leastMoved) {
+			t.Errorf("%s: %.0f, %.1f degrees, %v, want %.0f", tt.name, got, amount, ok, tt.want)
+		}
+	}
+	if _, _, ok := Moved(then, &livenessd.Observation{}); ok {
+		t.Error("nobody moved")
 	}
 }
