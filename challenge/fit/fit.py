@@ -1,0 +1,237 @@
+"""Learns the average head's depth and the weights of challenge.JudgeFlow, and
+writes them as Go. README.md beside this file says from what."""
+import argparse
+import glob
+import os
+
+import cv2
+import numpy as np
+
+import pairs
+from faces import Finder, pose
+
+cv2.setNumThreads(1)
+X, Y = pairs.GRID.T
+ONE = np.stack([np.ones_like(X), X, Y], 1)
+TWO = np.column_stack([ONE, X * X, X * Y, Y * Y])
+THREE = np.column_stack([TWO, X ** 3, X * X * Y, X * Y * Y, Y ** 3])
+MOUTH = (X / .55) ** 2 + ((Y - .55) / .28) ** 2 < 1
+MIRROR = np.array([np.argmin((X + a) ** 2 + (Y - b) ** 2) for a, b in zip(X, Y)])
+_D = (X[:, None] - X) ** 2 + (Y[:, None] - Y) ** 2
+NEAR = np.where(_D > .39 ** 2, 0, np.exp(-_D / (2 * .13 ** 2)))
+LEAST_EYES, LEAST_TURN = 45, np.sin(np.radians(3))
+
+
+def recordings(data, finder):
+    """(kind, person, [(grey, landmarks)]) of every recording."""
+    def seen(pictures):
+        out = []
+        for bgr in pictures:
+            points = finder.landmarks(bgr)
+            if points is not None:
+                out.append((cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), points))
+        return out
+
+    def frames(path):
+        cap, i = cv2.VideoCapture(path), 0
+        while True:
+            ok, bgr = cap.read()
+            if not ok:
+                return
+            if i % 3 == 0:
+                yield bgr
+            i += 1
+
+    for path in sorted(glob.glob(data + "/clips/*.mp4")):
+        yield "clip", os.path.basename(path), seen(frames(path))
+    for kind in ("Client", "Imposter"):
+        takes = {}
+        for path in sorted(glob.glob(f"{data}/nuaa-train/{kind}/*/*.jpg")):
+            takes.setdefault("_".join(os.path.basename(path).split("_")[:4]), []).append(path)
+        for take, paths in takes.items():
+            yield kind, take[:4], seen(map(cv2.imread, paths))
+
+
+def flows(data, finder, rng):
+    """Every pair as a dict of what is known of it."""
+    def pair(kind, person, live, first, second, turned):
+        move, miss = pairs.follow(first, second)
+        return dict(kind=kind, person=person, live=live, move=move, miss=miss, turned=turned,
+                    eyes=min(pairs.eyes(first[1]), pairs.eyes(second[1])))
+
+    for kind, person, seen in recordings(data, finder):
+        if len(seen) < 2:
+            continue
+        poses = np.array([pose(points)[:2] for _, points in seen])
+        if kind == "clip":
+            poses = np.array([np.median(poses[max(0, i - 1):i + 2], 0) for i in range(len(seen))])
+        live = kind != "Imposter"
+        for _ in range({"clip": 220, "Client": 40, "Imposter": 12}[kind]):
+            for _ in range(2):  # a second draw where the first hardly turned
+                i, j = rng.integers(len(seen), size=2)
+                if np.hypot(*(poses[i] - poses[j])) >= 3:
+                    break
+            if i == j:
+                continue
+            two = [seen[i], seen[j]]
+            if live and rng.random() < .5:
+                target = rng.uniform(32, 80)
+                two = [pairs.shrink(*s, target) for s in two]
+                two = [(pairs.degrade(g, pairs.eyes(p), rng), p) for g, p in two]
+            yield pair(kind, person, live, *two, poses[j] - poses[i])
+        if not live:
+            continue
+        for how in ("slide", "zoom", "tilt", "rotate", "bend", "bend", "turn", "turn"):
+            for _ in range(10 if kind == "clip" else 5):
+                grey, points = pairs.shrink(*seen[rng.integers(len(seen))], rng.uniform(30, 80))
+                ied = pairs.eyes(points)
+                edge = int(.4 * ied)
+                grey = cv2.copyMakeBorder(grey, edge, edge, edge, edge, cv2.BORDER_REFLECT_101)
+                two = []
+                for _ in range(2):
+                    g, p = pairs.render(grey, points + edge, pairs.sheet(how, rng))
+                    two.append((pairs.degrade(g, ied, rng), p + rng.normal(0, .025 * pairs.eyes(p), p.shape)))
+                yield pair(how, person, False, *two, np.zeros(2))
+
+
+def weights(f):
+    return ((f["miss"] < .1) & (np.abs(f["move"]).max(1) < .6)) * np.where(MOUTH, .3, 1) / (1 + (f["miss"] / .01) ** 2)
+
+
+def solve(base, move, w):
+    return np.linalg.solve((base * w[:, None]).T @ base + 1e-6 * np.eye(base.shape[1]), (base * w[:, None]).T @ move)
+
+
+def robust(base, move, w, rounds=6):
+    used = w
+    for _ in range(rounds):
+        of = solve(base, move, used)
+        rest = move - base @ of
+        size = (rest ** 2).sum(1)
+        spread = max(1.48 * np.sqrt(np.median(size[w > 0]) / 2), .003)
+        used = w / (1 + size / (4 * spread ** 2))
+    return of, rest, used, spread
+
+
+def without(base, z):
+    return z - base @ np.linalg.lstsq(base, z, rcond=None)[0]
+
+
+def factor(live, base, z, rounds):
+    """The depth that explains best, as one factor, what base leaves: alternating least squares."""
+    for _ in range(rounds):
+        over, under, gains = np.zeros(len(X)), np.full(len(X), 1e-4), []
+        for f in live:
+            w = weights(f)
+            if (w > 0).sum() < 30:
+                continue
+            of, rest, used, spread = robust(np.column_stack([base, z]), f["move"], w, 4)
+            g = of[-1]
+            u = min(1, (.02 / spread) ** 2) * used
+            over += u * ((rest + z[:, None] * g) @ g)
+            under += u * (g @ g) + 1e-7
+            gains.append((g[0], np.sin(np.radians(f["turned"][0]))))
+        z = over / under
+        z = without(base, (z + z[MIRROR]) / 2)
+        g, yaw = np.array(gains).T
+        z *= (g @ yaw) / (yaw @ yaw)  # a turn by a moves z by z·sin a
+    return z
+
+
+def head(live):
+    nose = np.exp(-(X / .25) ** 2 - ((Y - .05) / .35) ** 2)
+    whole = factor(live, ONE, without(ONE, .45 * nose - .6 * X * X - .3 * Y * Y), 5)
+    fine = factor(live, TWO, without(TWO, nose), 6)
+    coarse = whole - without(TWO, whole)
+    return coarse + fine / fine.std() * without(TWO, whole).std()
+
+
+def remains(f, z, base, w, u):
+    deep, rest, used, _ = robust(np.column_stack([base, z]), f["move"], w)
+    flat = f["move"] - base @ solve(base, f["move"], used)
+    near = NEAR * used
+    shared = near @ flat / (near.sum(1) + 1e-6)[:, None]
+    rms = lambda v: np.log(np.sqrt((used * v ** 2).sum() / used.sum()) + 1e-4)
+    explained = 1 - (used * (rest ** 2).sum(1)).sum() / (used * (flat ** 2).sum(1)).sum()
+    return deep, [deep[-1] @ u, explained, rms(shared @ u), rms(shared @ [-u[1], u[0]])]
+
+
+def traits(f, z):
+    """challenge.surface.traits; None where nothing is said."""
+    w = weights(f)
+    if (w > 0).sum() < 30 or f["eyes"] < LEAST_EYES:
+        return None
+    g = robust(np.column_stack([ONE, z]), f["move"], w)[0][3]
+    size = np.hypot(*g)
+    if size < LEAST_TURN:
+        return None
+    bent, two = remains(f, z, TWO, w, g / size)
+    _, three = remains(f, z, THREE, w, g / size)
+    scales = np.linalg.svd(np.eye(2) + bent[1:3].T)[1]
+    return [np.log(size), np.log(np.sqrt((bent[3:6] ** 2).sum()) + 1e-6), np.log(1 - scales[1] / scales[0] + .005)] + two + three
+
+
+def logistic(x, y, ridge=1e-2):
+    weight = np.where(y == 1, .5 / y.sum(), .5 / (1 - y).sum()) * len(y)
+    mean, dev = x.mean(0), x.std(0)
+    z = np.column_stack([(x - mean) / dev, np.ones(len(x))])
+    of, pull = np.zeros(z.shape[1]), np.diag(np.r_[np.ones(x.shape[1]), 0]) * ridge * len(x) / 100
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(z @ of, -30, 30)))
+        of -= np.linalg.solve((z * (weight * p * (1 - p))[:, None]).T @ z + pull + 1e-9 * np.eye(len(of)), z.T @ (weight * (p - y)) + pull @ of)
+    return of[:-1] / dev, of[-1] - (of[:-1] * mean / dev).sum()
+
+
+def report(all_, judged, x, y):
+    """How many of each kind pass, each fold judged by the others."""
+    fold = {p: i % 5 for i, p in enumerate(sorted({f["person"] for f in judged}))}
+    of = np.array([fold[f["person"]] for f in judged])
+    logit = np.zeros(len(judged))
+    for k in range(5):
+        w, b = logistic(x[of != k], y[of != k])
+        logit[of == k] = x[of == k] @ w + b
+    for kind in sorted({f["kind"] for f in all_}):
+        far = lambda f: not f["live"] or np.hypot(*f["turned"]) >= 5
+        n = sum(f["kind"] == kind and f["eyes"] >= LEAST_EYES and far(f) for f in all_)
+        passed = sum(v >= 0 and f["kind"] == kind and far(f) for v, f in zip(logit, judged))
+        print(f"{kind:9} {passed:4} of {n:4} pass: {100 * passed / max(n, 1):5.1f} %")
+
+
+def table(z):
+    cells = {(round(a * 7.5), round(b * 7.5)): v for a, b, v in zip(X, Y, z)}
+    for j in range(-9, 10):
+        row = []
+        for i in range(8):
+            near = sorted(cells, key=lambda c: (c[0] - i) ** 2 + (c[1] - j) ** 2)
+            row.append(cells[near[0]] if near[0] == (i, j) else np.mean([cells[c] for c in near[:4]]))
+        yield row
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--data", required=True)
+    args.add_argument("--models", required=True, help="folder with yunet_n_320_320.onnx")
+    args.add_argument("--out", required=True, help="the Go file whose numbers are replaced")
+    args = args.parse_args()
+    rng = np.random.default_rng(21)
+    found = list(flows(args.data, Finder(os.path.join(args.models, "yunet_n_320_320.onnx")), rng))
+    z = head([f for f in found if f["live"] and np.hypot(*f["turned"]) > 5])
+    judged = [(f, traits(f, z)) for f in found]
+    x = np.array([t for _, t in judged if t])
+    judged = [f for f, t in judged if t]
+    y = np.array([float(f["live"]) for f in judged])
+    report(found, judged, x, y)
+    w, b = logistic(x, y)
+    depths = "".join("\t{" + ", ".join(f"{v:.3f}" for v in row) + "},\n" for row in table(z))
+    go = open(args.out).read()
+    for start, numbers in (("headDepths = [19][8]float64{\n", depths),
+                           ("traitWeights = [traitCount]float64{\n", "".join(f"\t{v:.4f},\n" for v in w))):
+        at = go.index(start) + len(start)
+        go = go[:at] + numbers + go[go.index("}\n\n" if "traitW" in start else "\n}\n", at) + ("traitW" not in start):]
+    at = go.index("traitBias = ") + len("traitBias = ")
+    with open(args.out, "w") as f:
+        f.write(go[:at] + f"{b:.4f}" + go[go.index("\n", at):])
+
+
+if __name__ == "__main__":
+    main()
