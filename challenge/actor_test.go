@@ -19,7 +19,8 @@ type actor struct {
 	absent  bool
 	second  bool
 	flaw    livenessd.Reason
-	texture float64 // -1: not computed
+	texture float64                        // -1: not computed
+	surface func(yaw, pitch float64) thing // what is followed from the straight look on; nil: nothing is
 }
 
 func newActor() *actor { return &actor{size: 90, x: 320, texture: 0.9} }
@@ -58,6 +59,10 @@ func (a *actor) observe(seq uint64, at time.Time) *livenessd.Observation {
 	}
 	if a.texture != -1 {
 		o.Texture = &livenessd.Score{Value: a.texture, Threshold: 0.5, Model: "m"}
+	}
+	if a.surface != nil {
+		rng := rand.New(rand.NewPCG(seq, 3))
+		o.Flow = flowOf(a.surface(0, 0), a.surface(a.pose.Yaw, a.pose.Pitch), 0.004, rng)
 	}
 	return o
 }

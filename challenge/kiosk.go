@@ -56,6 +56,18 @@ func (k *Kiosk) WantsTexture() bool {
 	return k.session != nil && k.session.phase != livenessd.PhaseMove
 }
 
+// WantsFlow reports whether the next frame's Flow can matter: it is compared
+// with the last frame after which Resting was true.
+func (k *Kiosk) WantsFlow() bool {
+	return k.session != nil && k.session.phase == livenessd.PhaseMove
+}
+
+// Resting reports whether the face of the last frame is the straight look that
+// the next movement is to be compared with.
+func (k *Kiosk) Resting() bool {
+	return k.WantsFlow() && k.session.moves != nil && k.session.moves.resting()
+}
+
 // Request starts a session for whoever steps up before expires. The error
 // wraps livenessd.ErrBusy or ErrNotReady.
 func (k *Kiosk) Request(id, reference string, at, expires time.Time) error {

@@ -32,6 +32,18 @@ func TestPersonIsLive(t *testing.T) {
 	}
 }
 
+// Ensure that the surface of a head that turns and nods speaks for it.
+func TestPersonWhoseSurfaceIsFollowed(t *testing.T) {
+	for seed := range uint64(3) {
+		th := newTheatre(t, seed, nil)
+		th.react = obey(asAsked)
+		th.a.surface = func(yaw, pitch float64) thing { return alive(turned(face, yaw, pitch)) }
+		if r := th.result(); r.Outcome != livenessd.Live || r.Attempt != 1 {
+			t.Errorf("seed %d: %s %v in attempt %d, movements %v", seed, r.Outcome, r.Reasons, r.Attempt, r.Movements)
+		}
+	}
+}
+
 // Ensure that each way to spoil a session ends in its own outcome and reason,
 // and never in live.
 func TestOutcomes(t *testing.T) {
@@ -63,6 +75,12 @@ func TestOutcomes(t *testing.T) {
 		{"texture is not a number", obey(asAsked), func(a *actor) { a.texture = nan() }, livenessd.NotLive, livenessd.TextureRejected},
 		{"stands still", obey(notAtAll), nil, livenessd.NotLive, livenessd.NoMovement},
 		{"turns the wrong way", obey(theOtherWay), nil, livenessd.NotLive, livenessd.WrongMovement},
+		{"bent sheet with a nose stuck on it", obey(asAsked), func(a *actor) {
+			a.surface = func(yaw, pitch float64) thing { return turned(bow(0.5), yaw, pitch) }
+		}, livenessd.NotLive, livenessd.FlatMotion},
+		{"tilted sheet with a nose stuck on it", obey(asAsked), func(a *actor) {
+			a.surface = func(yaw, pitch float64) thing { return turned(sheet, yaw, pitch) }
+		}, livenessd.NotLive, livenessd.FlatMotion},
 		{"flat thing turned as asked", obey(asAsked), func(a *actor) { a.flat = true }, livenessd.NotLive, livenessd.FlatMotion},
 		{"two people from the start", obey(asAsked), func(a *actor) { a.second = true }, livenessd.Retry, livenessd.SeveralFaces},
 		{"second face later", after(time.Second, func(th *theatre) { th.a.second = true }), nil, livenessd.Retry, livenessd.SeveralFaces},

@@ -8,6 +8,7 @@ import (
 
 // Motion is what the movement of a face between two pictures says.
 type Motion struct {
+	Followed   bool            // enough of the face was found again; else nothing else is set
 	Known      bool            // it turned enough to tell; else Score means nothing
 	Score      float64         // 0..1, calibrated: a head's from MotionThreshold on
 	Yaw, Pitch float64         // degrees from the first picture to the second, as livenessd.Pose
@@ -33,7 +34,7 @@ const pitchShare = 0.87
 // were taken seconds apart. What it looks at is told at surface and traits.
 func JudgeFlow(f *livenessd.Flow) Motion {
 	s, ok := newSurface(f)
-	if !ok {
+	if !ok || !(f.Eyes >= leastEyes) {
 		return Motion{}
 	}
 	turned, ok := s.fit(s.base(1, true))
@@ -41,9 +42,9 @@ func JudgeFlow(f *livenessd.Flow) Motion {
 		return Motion{}
 	}
 	g := turned.of[3]
-	m := Motion{Yaw: degrees(g.X), Pitch: degrees(-g.Y / pitchShare)}
+	m := Motion{Followed: true, Yaw: degrees(g.X), Pitch: degrees(-g.Y / pitchShare)}
 	m.Turn = lean(livenessd.Point{X: g.X, Y: g.Y / pitchShare}, f.Lean)
-	if !(f.Eyes >= leastEyes && math.Hypot(g.X, g.Y) >= math.Sin(radians(leastTurn))) {
+	if !(math.Hypot(g.X, g.Y) >= math.Sin(radians(leastTurn))) {
 		return m
 	}
 	t, ok := s.traits(g)

@@ -6,7 +6,8 @@ import (
 	"livenessd"
 )
 
-// What this file holds was fitted by models/train/motion.py.
+// What this file holds was fitted by fit/fit.py; fit/README.md says from
+// what, and what they say of people that were left out.
 
 // headDepths is how far an average head stands out, in eye distances less a
 // plane, every 2/15 of the distance between the eyes: rows from the forehead

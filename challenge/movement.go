@@ -3,6 +3,7 @@ package challenge
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"livenessd"
@@ -39,6 +40,7 @@ type movements struct {
 	early   int       // frames that answered faster than anybody can
 	right   run       // the movement that was asked for lasts
 	wrong   run       // another one lasts
+	surface []float64 // scores of JudgeFlow since the movement was asked for
 	frames  int
 }
 
@@ -102,6 +104,9 @@ func (m *movements) step(o *livenessd.Observation) livenessd.Reason {
 	if r := m.tooEarly(o); r != "" {
 		return r
 	}
+	if o.Flow != nil {
+		m.follow(o.Flow, pose)
+	}
 	return m.answer(o.At, pose, &sh)
 }
 
@@ -117,7 +122,24 @@ func (m *movements) centre(at time.Time, pose livenessd.Pose, sh shape) {
 	}
 	if at.Sub(m.centred) >= m.cfg.Settle {
 		m.asked, m.since, m.early = true, at, 0
-		m.right, m.wrong = run{}, run{}
+		m.right, m.wrong, m.surface = run{}, run{}, nil
+	}
+}
+
+// resting reports whether the last face was the straight look that the next
+// movement will be compared with.
+func (m *movements) resting() bool { return !m.asked && !m.centred.IsZero() }
+
+// follow keeps what the surface says. One that was followed and did not turn
+// while the landmarks did is a sheet's.
+func (m *movements) follow(f *livenessd.Flow, pose livenessd.Pose) {
+	switch mo := JudgeFlow(f); {
+	case mo.Known:
+		m.surface = append(m.surface, mo.Score)
+	case mo.Followed:
+		if _, amount := m.turned(pose); amount >= 1 {
+			m.surface = append(m.surface, 0)
+		}
 	}
 }
 
@@ -155,7 +177,7 @@ func (m *movements) answer(at time.Time, pose livenessd.Pose, sh *shape) livenes
 	if !m.right.lasted(at, m.cfg.Confirm) {
 		return ""
 	}
-	if m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want)) {
+	if m.flat(want) {
 		// The angle is there, the depth is not. Given time it may still come:
 		// landmarks lag behind on a fast turn.
 		if m.right.lasted(at, 6*m.cfg.Confirm) {
@@ -166,6 +188,20 @@ func (m *movements) answer(at time.Time, pose livenessd.Pose, sh *shape) livenes
 	m.i++
 	m.asked, m.since, m.centred = false, at, time.Time{}
 	return ""
+}
+
+// surfaceFrames is how many frames must have told of the surface before it
+// speaks against a movement.
+const surfaceFrames = 3
+
+// flat reports whether the movement that was made lacks the depth of a head:
+// the nose did not leave the plane of the face, or the surface moved as a
+// sheet does. Where the surface could not be followed the nose alone decides.
+func (m *movements) flat(want livenessd.Direction) bool {
+	if m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want)) {
+		return true
+	}
+	return len(m.surface) >= surfaceFrames && middle(slices.Clone(m.surface)) < MotionThreshold
 }
 
 // turned returns the main direction of p against the straight look and how far

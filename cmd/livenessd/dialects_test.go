@@ -54,7 +54,7 @@ func newAlbum(t *testing.T, eyes analyzer) *album {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := eyes.Analyze(frame, false)
+	o, err := eyes.Follow(frame, false, nil)
 	if err != nil || len(o.Faces) != 1 {
 		t.Fatalf("%d faces in the photograph: %v", len(o.Faces), err)
 	}

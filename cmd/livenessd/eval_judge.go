@@ -51,7 +51,7 @@ func (o *evalOptions) find(ctx context.Context, warn io.Writer) ([]evalJob, erro
 const maxComplaints = 10
 
 // judge scores every presentation.
-func (o *evalOptions) judge(ctx context.Context, terminal io.Writer, eyes evalAnalyzer, jobs []evalJob) ([]evaluate.Presentation, error) {
+func (o *evalOptions) judge(ctx context.Context, terminal io.Writer, eyes analyzer, jobs []evalJob) ([]evaluate.Presentation, error) {
 	total, done, unreadable := 0, 0, 0
 	for _, j := range jobs {
 		total += len(j.files)

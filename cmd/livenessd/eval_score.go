@@ -20,15 +20,9 @@ const (
 	reasonTooSmall   = "too_small"  // a face, but too few pixels of it, or outside the picture
 )
 
-// analyzer is what eval needs of the pipeline.
-type evalAnalyzer interface {
-	Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error)
-	Follow(f livenessd.Frame, texture bool, w *follower) (livenessd.Observation, error)
-}
-
 // evalScorer judges presentations one after another.
 type evalScorer struct {
-	eyes     evalAnalyzer
+	eyes     analyzer
 	motion   bool            // by the movement, not by the texture
 	gate     bool            // score only what the kiosk would
 	complain func(err error) // a file that could not be read
@@ -83,15 +77,14 @@ func (s *evalScorer) look(name string, i int, w *follower) (o livenessd.Observat
 	}
 	// Files have an order and no times: a camera's usual rate stands in.
 	frame.Seq, frame.At = uint64(i), time.Unix(0, 0).Add(time.Duration(i)*time.Second/30)
-	if s.motion {
-		if o, err = s.eyes.Follow(frame, false, w); err == nil && w.anchor.Empty() {
-			w.hold()
-		}
-	} else {
-		o, err = s.eyes.Analyze(frame, true)
+	if !s.motion {
+		w = nil
 	}
-	if err != nil {
+	if o, err = s.eyes.Follow(frame, !s.motion, w); err != nil {
 		return o, fmt.Errorf("%s: %w", name, err)
+	}
+	if s.motion && w.anchor.Empty() {
+		w.hold()
 	}
 	return o, nil
 }

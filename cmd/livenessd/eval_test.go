@@ -116,10 +116,6 @@ func TestEvalRefuses(t *testing.T) {
 // fakeEyes sees what a test says it sees.
 type fakeEyes func(n int) (livenessd.Observation, error)
 
-func (f *fakeEyes) Analyze(o livenessd.Frame, _ bool) (livenessd.Observation, error) {
-	return (*f)(int(o.Seq))
-}
-
 func (f *fakeEyes) Follow(o livenessd.Frame, _ bool, _ *follower) (livenessd.Observation, error) {
 	return (*f)(int(o.Seq))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"livenessd"
+	"livenessd/challenge"
 	"livenessd/pipeline"
 )
 
@@ -15,11 +16,30 @@ type follower struct {
 // hold makes the last face the one that those to come are compared with.
 func (w *follower) hold() { w.anchor = w.last }
 
-// release forgets both faces.
-func (w *follower) release() { *w = follower{} }
+// wanted returns w when the next frame is to be followed, else nil.
+func (w *follower) wanted(k *challenge.Kiosk) *follower {
+	if k.WantsFlow() {
+		return w
+	}
+	return nil
+}
 
-// Follow is Analyze and sets Flow when there is a face to compare with.
+// turn keeps after each step what the kiosk will compare with, and no longer.
+func (w *follower) turn(k *challenge.Kiosk) {
+	switch {
+	case !k.WantsFlow():
+		*w = follower{}
+	case k.Resting():
+		w.hold()
+	}
+}
+
+// Follow is Analyze and sets Flow when there is a face to compare with. A nil
+// follower follows nothing.
 func (e eyes) Follow(f livenessd.Frame, texture bool, w *follower) (livenessd.Observation, error) {
+	if w == nil {
+		return e.Analyze(f, texture)
+	}
 	o, err := e.AnalyzeWith(f, pipeline.Need{Texture: texture, Cutout: &w.last})
 	if err != nil || w.anchor.Empty() || w.last.Empty() {
 		return o, err

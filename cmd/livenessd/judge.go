@@ -73,7 +73,7 @@ func look(ctx context.Context, eyes analyzer, q api.Inquiry) (api.Verdict, error
 // lookAt analyses one picture. Where it shows no face it is turned: telephones
 // that lose the note of how they were held send people lying on their side.
 func lookAt(eyes analyzer, frame livenessd.Frame) (api.Shown, error) {
-	upright, err := eyes.Analyze(frame, true)
+	upright, err := eyes.Follow(frame, true, nil)
 	if err != nil {
 		return api.Shown{}, err
 	}
@@ -82,7 +82,7 @@ func lookAt(eyes analyzer, frame livenessd.Frame) (api.Shown, error) {
 		return s, nil
 	}
 	for _, degrees := range []int{90, 270, 180} {
-		o, err := eyes.Analyze(pipeline.Turn(frame, degrees), true)
+		o, err := eyes.Follow(pipeline.Turn(frame, degrees), true, nil)
 		if err != nil {
 			return api.Shown{}, err
 		}

@@ -30,13 +30,15 @@ func play(t testing.TB, eyes eyes, scene string, seed int64, trace func(*livenes
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var face follower
 	for range 15 * 120 {
 		at = at.Add(time.Second / 15)
-		o, err := eyes.Analyze(s.Frame(at), k.WantsTexture())
+		o, err := eyes.Follow(s.Frame(at), k.WantsTexture(), face.wanted(k))
 		if err != nil {
 			t.Fatal(err)
 		}
 		out := k.Step(&o)
+		face.turn(k)
 		s.Show(out.View, at)
 		if trace != nil {
 			trace(&o, s.Truth(), out.View)

@@ -20,7 +20,7 @@ import (
 
 // analyzer says what one picture shows.
 type analyzer interface {
-	Analyze(f livenessd.Frame, texture bool) (livenessd.Observation, error)
+	Follow(f livenessd.Frame, texture bool, w *follower) (livenessd.Observation, error)
 }
 
 // recorder keeps what happened.
@@ -68,6 +68,7 @@ type terminal struct {
 	decided  time.Time             // when the last frame was judged
 	seen     livenessd.Observation // the newest, for the operator who asks
 	picture  []byte                // the best frame of the running session, only when pictures are kept
+	face     follower              // during the movements
 	sessions map[string]livenessd.Session
 	broken   error // of the store, that only a restart mends
 
@@ -137,7 +138,7 @@ func (t *terminal) look(ctx context.Context) {
 	texture := t.kiosk.WantsTexture()
 	begin := time.Now()
 	t.first.begin()
-	o, err := t.analyzer.Analyze(f, texture)
+	o, err := t.analyzer.Follow(f, texture, t.face.wanted(t.kiosk))
 	t.first.end()
 	t.metrics.analysed(time.Since(begin), time.Since(f.At), err)
 	if err != nil {
@@ -148,7 +149,9 @@ func (t *terminal) look(ctx context.Context) {
 	t.decided, t.seen = time.Now(), o
 	t.excuse("sight")
 	t.keepBest(f, &o)
-	t.show(t.kiosk.Step(&o))
+	out := t.kiosk.Step(&o)
+	t.face.turn(t.kiosk)
+	t.show(out)
 }
 
 // checkSight ends a session when nothing could be judged for too long,
