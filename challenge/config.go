@@ -41,7 +41,8 @@ type Config struct {
 	Parallax     float64       // share of the nose's expected parallax that a movement must show, see parallax.go
 	Smooth       time.Duration // of the head's pose, see smooth.go
 	MinReaction  time.Duration // nobody reacts faster: a movement that starts earlier was not an answer
-	Settle       time.Duration // at the centre before the next movement is asked for
+	Settle       time.Duration // at the centre before the next movement is asked for, at least
+	SettleSpread time.Duration // up to so much longer, at random
 	Confirm      time.Duration // a movement, right or wrong, counts when it lasts this long
 
 	PositionLimit time.Duration
@@ -96,6 +97,7 @@ func DefaultConfig() Config {
 		Smooth:       330 * time.Millisecond,
 		MinReaction:  150 * time.Millisecond,
 		Settle:       300 * time.Millisecond,
+		SettleSpread: 700 * time.Millisecond,
 		Confirm:      120 * time.Millisecond,
 
 		PositionLimit: 15 * time.Second,
@@ -164,7 +166,7 @@ func (c Config) Validate() error {
 		v    time.Duration
 	}{
 		{"approach_for", c.ApproachFor}, {"sample_spacing", c.SampleSpacing}, {"smooth", c.Smooth}, {"min_reaction", c.MinReaction},
-		{"settle", c.Settle}, {"confirm", c.Confirm}, {"position_limit", c.PositionLimit}, {"hold_limit", c.HoldLimit},
+		{"settle", c.Settle}, {"settle_spread", c.SettleSpread}, {"confirm", c.Confirm}, {"position_limit", c.PositionLimit}, {"hold_limit", c.HoldLimit},
 		{"move_limit", c.MoveLimit}, {"session_limit", c.SessionLimit}, {"warn", c.Warn}, {"prompt_settle", c.PromptSettle}, {"prompt_show", c.PromptShow},
 		{"max_gap", c.MaxGap}, {"leave", c.Leave}, {"max_pause", c.MaxPause}, {"frozen", c.Frozen}, {"show_result", c.ShowResult},
 		{"show_retry", c.ShowRetry}, {"away_for", c.AwayFor}, {"rest_limit", c.RestLimit}, {"rest_retry", c.RestRetry},

@@ -25,11 +25,23 @@ func sequence(cfg *Config, rng *rand.Rand) []livenessd.Direction {
 	return seq
 }
 
+// rests draws how long the head must rest at the centre before each of n
+// movements is asked for: a recording of somebody's earlier answers does not
+// know when the prompts will come.
+func rests(cfg *Config, n int, rng *rand.Rand) []time.Duration {
+	out := make([]time.Duration, n)
+	for i := range out {
+		out[i] = cfg.Settle + time.Duration(rng.Int64N(int64(cfg.SettleSpread)+1))
+	}
+	return out
+}
+
 // movements follows the answers to a sequence of prompts.
 type movements struct {
 	cfg   *Config
 	steps []livenessd.Direction
-	base  livenessd.Pose // the person's own straight look
+	rests []time.Duration // at the centre before each of them
+	base  livenessd.Pose  // the person's own straight look
 	now   smooth
 	rest  shape // landmarks of the last moment at the centre
 
@@ -65,8 +77,8 @@ func (r *run) lasted(at time.Time, d time.Duration) bool { return r.n >= 2 && at
 // newMovements starts with the way to the centre. hold are the poses of the
 // passive part, during which the person looked straight ahead: what a pose
 // estimate calls 0 differs from face to face by several degrees.
-func newMovements(cfg *Config, seq []livenessd.Direction, hold []livenessd.Pose, at time.Time) *movements {
-	return &movements{cfg: cfg, steps: seq, base: median(hold), now: smooth{window: cfg.Smooth}, since: at}
+func newMovements(cfg *Config, seq []livenessd.Direction, rests []time.Duration, hold []livenessd.Pose, at time.Time) *movements {
+	return &movements{cfg: cfg, steps: seq, rests: rests, base: median(hold), now: smooth{window: cfg.Smooth}, since: at}
 }
 
 // done reports whether every movement was made.
@@ -120,7 +132,7 @@ func (m *movements) centre(at time.Time, pose livenessd.Pose, sh shape) {
 	if m.centred.IsZero() {
 		m.centred = at
 	}
-	if at.Sub(m.centred) >= m.cfg.Settle {
+	if at.Sub(m.centred) >= m.rests[m.i] {
 		m.asked, m.since, m.early = true, at, 0
 		m.right, m.wrong, m.surface = run{}, run{}, nil
 	}

@@ -195,3 +195,20 @@ func TestDarkness(t *testing.T) {
 		t.Errorf("main flaw of nothing %q", got)
 	}
 }
+
+// Ensure that nobody can foresee when a movement is asked for.
+func TestRests(t *testing.T) {
+	cfg := DefaultConfig()
+	seen := map[time.Duration]bool{}
+	for seed := range uint64(20) {
+		for _, d := range rests(&cfg, 3, rand.New(rand.NewPCG(seed, 1))) {
+			if d < cfg.Settle || d > cfg.Settle+cfg.SettleSpread {
+				t.Errorf("%v", d)
+			}
+			seen[d.Round(50*time.Millisecond)] = true
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("%d different rests in sixty", len(seen))
+	}
+}

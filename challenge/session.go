@@ -148,7 +148,7 @@ func (s *session) holding(o *livenessd.Observation) *livenessd.Result {
 	case livenessd.Live:
 		s.phase, s.since = livenessd.PhaseMove, o.At
 		s.steps = sequence(s.cfg, s.rng)
-		s.moves = newMovements(s.cfg, s.steps, s.poses, o.At)
+		s.moves = newMovements(s.cfg, s.steps, rests(s.cfg, len(s.steps), s.rng), s.poses, o.At)
 	case livenessd.NotLive:
 		return s.result(o.At)
 	}
