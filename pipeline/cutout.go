@@ -76,25 +76,26 @@ func cutOut(pic *picture, lm *[livenessd.Landmarks]livenessd.Point) Cutout {
 	// would shimmer.
 	n := min(max(int(math.Round(math.Hypot(p.a, p.b))), 1), cutSamples)
 	grey := make([]float32, cutW*cutH)
-	for y := range cutH {
-		for x := range cutW {
+	share := 1 / float32(n*n)
+	stepX, stepY := p.a/float64(n), p.b/float64(n)
+	for line := range cutH * n {
+		row := grey[line/n*cutW : (line/n+1)*cutW]
+		// Where the line's first sample lies in the cutout, and in the picture.
+		fx, fy := (0.5/float64(n))-0.5, (float64(line)+0.5)/float64(n)-0.5
+		x, y := p.a*fx-p.b*fy+p.x0, p.b*fx+p.a*fy+p.y0
+		for at := range row {
 			var sum float32
-			for j := range n {
-				for i := range n {
-					fx, fy := float64(x)+sub(i, n), float64(y)+sub(j, n)
-					sum += sampleGrey(pic, p.a*fx-p.b*fy+p.x0, p.b*fx+p.a*fy+p.y0)
-				}
+			for range n {
+				sum += sampleGrey(pic, x, y)
+				x, y = x+stepX, y+stepY
 			}
-			grey[y*cutW+x] = sum / float32(n*n)
+			row[at] += sum * share
 		}
 	}
 	// Lean to the person's left shoulder is clockwise in the picture, where y
 	// grows downwards: the sense of a and b.
 	return Cutout{pix: even(grey), eyes: cutEyes * math.Hypot(p.a, p.b), lean: math.Atan2(p.b, p.a) * 180 / math.Pi}
 }
-
-// sub is the place of sample i of n inside a pixel, from its middle.
-func sub(i, n int) float64 { return (float64(i)+0.5)/float64(n) - 0.5 }
 
 // sampleGrey returns the luma at x, y, interpolated between the four pixels
 // around it (ITU-R BT.601).
@@ -110,12 +111,16 @@ func sampleGrey(pic *picture, x, y float64) float32 {
 	}
 	at := 3 * (y0*pic.w + x0)
 	u, v := float32(x-float64(x0)), float32(y-float64(y0))
-	luma := func(i int) float32 {
-		return 0.114*float32(pic.pix[i]) + 0.587*float32(pic.pix[i+1]) + 0.299*float32(pic.pix[i+2])
-	}
-	top := luma(at) + u*(luma(at+right)-luma(at))
-	low := luma(at+below) + u*(luma(at+below+right)-luma(at+below))
+	first, second := luma(pic.pix[at:]), luma(pic.pix[at+right:])
+	third, fourth := luma(pic.pix[at+below:]), luma(pic.pix[at+below+right:])
+	top, low := first+u*(second-first), third+u*(fourth-third)
 	return top + v*(low-top)
+}
+
+// luma is that of the pixel that bgr begins with.
+func luma(bgr []byte) float32 {
+	_ = bgr[2]
+	return float32(29*int32(bgr[0])+150*int32(bgr[1])+77*int32(bgr[2])) / 256
 }
 
 // even gives every place the same mean and contrast over its neighbourhood:
