@@ -19,6 +19,13 @@ func TestNoMatsLeft(t *testing.T) {
 		if _, err := p.Analyze(fileFrame(t, path)); err != nil {
 			t.Error(err)
 		}
+		var c Cutout
+		if _, err := p.AnalyzeWith(fileFrame(t, path), Need{Cutout: &c}); err != nil {
+			t.Error(err)
+		}
+		if _, err := Track(&c, &c); err != nil {
+			t.Error(err)
+		}
 	}
 	if _, err := p.Analyze(livenessd.Frame{Format: livenessd.MJPEG, Data: asJPEG(t, corners())}); err != nil {
 		t.Error(err)

@@ -82,13 +82,16 @@ func follow(a, b []byte, places []livenessd.Point) (to []livenessd.Point, found 
 			mats[i].Close()
 		}
 	}()
+	// Into OpenCV's own memory: a Mat must not point into Go's.
 	mat := func(rows, cols int, kind gocv.MatType, data []byte) gocv.Mat {
-		m, e := gocv.NewMatFromBytes(rows, cols, kind, data)
-		if e != nil {
-			err = fmt.Errorf("no memory to follow a face: %w", e)
-			return gocv.Mat{}
-		}
+		m := gocv.NewMatWithSize(rows, cols, kind)
 		mats = append(mats, m)
+		into, e := m.DataPtrUint8()
+		if e != nil || len(into) != len(data) {
+			err = fmt.Errorf("no memory for %d bytes to follow a face in: %v", len(data), e)
+			return m
+		}
+		copy(into, data)
 		return m
 	}
 	empty := func() gocv.Mat {
