@@ -15,6 +15,6 @@ type Match struct {
 // places and no picture.
 type Flow struct {
 	Matches []Match
+	Sought  int     // how many places were looked for: what is no Match was lost
 	Eyes    float64 // pixels between the eyes where the face is smaller: how much there was to see
-	Lean    float64 // degrees by which the face's own frame is turned in the first picture, as Pose.Roll
 }

@@ -91,7 +91,7 @@ func DefaultConfig() Config {
 		MinMovements: 2,
 		MaxMovements: 3,
 		Yaw:          15,
-		Pitch:        6,
+		Pitch:        10,
 		Centre:       0.6,
 		Parallax:     0.3,
 		Smooth:       330 * time.Millisecond,

@@ -57,15 +57,15 @@ func (k *Kiosk) WantsTexture() bool {
 }
 
 // WantsFlow reports whether the next frame's Flow can matter: it is compared
-// with the last frame after which Resting was true.
+// with the last frame after which Asked was true.
 func (k *Kiosk) WantsFlow() bool {
 	return k.session != nil && k.session.phase == livenessd.PhaseMove
 }
 
-// Resting reports whether the face of the last frame is the straight look that
-// the next movement is to be compared with.
-func (k *Kiosk) Resting() bool {
-	return k.WantsFlow() && k.session.moves != nil && k.session.moves.resting()
+// Asked reports whether the last step asked for a movement: its frame shows the
+// straight look that those to come are compared with.
+func (k *Kiosk) Asked() bool {
+	return k.WantsFlow() && k.session.moves != nil && k.session.moves.justAsked(k.now)
 }
 
 // Request starts a session for whoever steps up before expires. The error

@@ -8,11 +8,12 @@ import (
 
 // Motion is what the movement of a face between two pictures says.
 type Motion struct {
-	Followed   bool            // enough of the face was found again; else nothing else is set
-	Known      bool            // it turned enough to tell; else Score means nothing
-	Score      float64         // 0..1, calibrated: a head's from MotionThreshold on
-	Yaw, Pitch float64         // degrees from the first picture to the second, as livenessd.Pose
-	Turn       livenessd.Point // the same as a movement of the nose in the upright picture: sines, x to the right, y downwards
+	Followed bool            // enough of the face was found again; else nothing else is set
+	Known    bool            // it turned enough to tell; else Score means nothing
+	Score    float64         // 0..1, calibrated: a head's from MotionThreshold on
+	Turn     livenessd.Point // how the nose moved in the face's own frame: sines, x to the person's left, y downwards
+	Eyes     float64         // pixels between the eyes, as Flow has them
+	Sharp    float64         // share of the face that was found again to a 30th of the eye distance: how good Turn is
 }
 
 // leastTurn is the turn in degrees below which nothing is said: what is slid,
@@ -20,21 +21,17 @@ type Motion struct {
 // still.
 const leastTurn = 3.0
 
-// leastEyes is how many pixels must lie between the eyes: of sheets that were
-// bent and filmed with noise one in six passed for a head below, one in a
-// hundred above.
+// leastEyes is how many pixels must lie between the eyes for a Score: of
+// sheets that were bent and filmed with noise one in six passed for a head
+// below, one in a hundred above.
 const leastEyes = 45
-
-// pitchShare is how much less of a nod than of a turn the fit of an average
-// head sees, by people in clips whose nods and turns landmarks followed.
-const pitchShare = 0.87
 
 // JudgeFlow tells a head from a flat thing by the movement of one face between
 // two pictures. It works for pictures that follow each other and for two that
 // were taken seconds apart. What it looks at is told at surface and traits.
 func JudgeFlow(f *livenessd.Flow) Motion {
 	s, ok := newSurface(f)
-	if !ok || !(f.Eyes >= leastEyes) {
+	if !ok {
 		return Motion{}
 	}
 	turned, ok := s.fit(s.base(1, true))
@@ -42,9 +39,8 @@ func JudgeFlow(f *livenessd.Flow) Motion {
 		return Motion{}
 	}
 	g := turned.of[3]
-	m := Motion{Followed: true, Yaw: degrees(g.X), Pitch: degrees(-g.Y / pitchShare)}
-	m.Turn = lean(livenessd.Point{X: g.X, Y: g.Y / pitchShare}, f.Lean)
-	if !(math.Hypot(g.X, g.Y) >= math.Sin(radians(leastTurn))) {
+	m := Motion{Followed: true, Turn: g, Sharp: s.sharp, Eyes: f.Eyes}
+	if !(f.Eyes >= leastEyes && math.Hypot(g.X, g.Y) >= math.Sin(radians(leastTurn))) {
 		return m
 	}
 	t, ok := s.traits(g)
@@ -62,17 +58,17 @@ func JudgeFlow(f *livenessd.Flow) Motion {
 // degrees is the angle whose sine is v, at most 90.
 func degrees(v float64) float64 { return math.Asin(min(max(v, -1), 1)) * 180 / math.Pi }
 
-// remains is what a sheet leaves of a movement, seen along g, where the depth
-// of what turned shows, and across it, where nothing but noise and faces that
-// speak do.
+// remains is what a sheet leaves of a movement, seen in the direction of the
+// turn, where the depth of what turned shows, and across it, where nothing but
+// noise and faces that speak do.
 type remains struct {
 	deep          fit
-	deepest       float64 // how much of an average head's own depth is in it
+	depth         float64 // how much of an average head's own depth is in it, in the direction of the turn
 	explained     float64 // the share that this depth explains
 	along, across float64 // root mean square of what neighbours share, logarithm
 }
 
-// remains fits a sheet of the order given; u is the direction of g.
+// remains fits a sheet of the order given; u is the direction of the turn.
 func (s *surface) remains(order int, u livenessd.Point) (r remains, ok bool) {
 	if r.deep, ok = s.fit(s.base(order, true)); !ok {
 		return r, false
@@ -98,14 +94,16 @@ func (s *surface) remains(order int, u livenessd.Point) (r remains, ok bool) {
 		return r, false
 	}
 	rms := func(v float64) float64 { return math.Log(math.Sqrt(v/sum) + 1e-4) }
-	r.deepest = along(r.deep.of[len(r.deep.of)-1])
+	r.depth = along(r.deep.of[len(r.deep.of)-1])
 	r.explained = 1 - deep/flat
 	r.along, r.across = rms(sa), rms(sc)
 	return r, true
 }
 
-// traits are the numbers that the score is made of. Lengths are logarithms of
-// eye distances.
+// traits are the numbers that the score is made of, as fit/fit.py makes them.
+// Of many more these are the ones whose loss cost most. That a sheet is found
+// again better than a head tells them apart too, but a blurred camera would
+// undo it.
 func (s *surface) traits(g livenessd.Point) (t [traitCount]float64, ok bool) {
 	size := math.Hypot(g.X, g.Y)
 	u := livenessd.Point{X: g.X / size, Y: g.Y / size}
@@ -122,11 +120,10 @@ func (s *surface) traits(g livenessd.Point) (t [traitCount]float64, ok bool) {
 		curve += c.X*c.X + c.Y*c.Y
 	}
 	return [traitCount]float64{
-		math.Log(size),
 		math.Log(math.Sqrt(curve) + 1e-6),
 		math.Log(squeeze(bent.deep.of[1], bent.deep.of[2]) + 0.005),
-		bent.deepest, bent.explained, bent.along, bent.across,
-		rolled.deepest, rolled.explained, rolled.along, rolled.across,
+		bent.depth, bent.depth / size, bent.explained, bent.along, bent.across,
+		rolled.depth, rolled.along,
 	}, true
 }
 

@@ -7,33 +7,68 @@ import (
 )
 
 // leastMoved is the turn in degrees from which on a direction is told; what
-// the landmarks of a head that keeps still tremble comes to less.
-const leastMoved = 3.5
+// a head that keeps still seems to turn is less.
+const leastMoved = 2.5
 
 // Moved returns where the head of now turned against that of then, in the
 // upright picture and in degrees: 360 towards its right side, 90 up, 180 left,
 // 270 down; never 0. Its amount is the turn in degrees. ok is false when there
-// is no face in one of them or it did not turn.
-//
-// Two measures are added up: the landmarks' poses, which follow far turns but
-// tremble, and now.Flow against then, which is fine in small turns but lost in
-// far ones. Without a Flow the poses alone must do.
+// is no face in one of them or it did not turn. now.Flow, where it is set, is
+// against then.
 func Moved(then, now *livenessd.Observation) (towards, amount float64, ok bool) {
 	if len(then.Faces) == 0 || len(now.Faces) == 0 {
 		return 0, 0, false
 	}
-	yaw, pitch := radians(now.Pose.Yaw-then.Pose.Yaw), radians(now.Pose.Pitch-then.Pose.Pitch)
-	turn := lean(livenessd.Point{X: math.Sin(yaw), Y: -math.Sin(pitch)}, then.Pose.Roll)
+	var m Motion
 	if now.Flow != nil {
-		if m := JudgeFlow(now.Flow); m.Known {
-			turn = livenessd.Point{X: (turn.X + m.Turn.X) / 2, Y: (turn.Y + m.Turn.Y) / 2}
-		}
+		m = JudgeFlow(now.Flow)
 	}
+	yaw, pitch := headTurn(then.Pose, now.Pose, &m)
+	turn := lean(livenessd.Point{X: math.Sin(radians(yaw)), Y: -math.Sin(radians(pitch))}, then.Pose.Roll)
 	amount = degrees(math.Hypot(turn.X, turn.Y))
 	if !(amount >= leastMoved) { // also what is no number
 		return 0, 0, false
 	}
 	return direction(turn), amount, true
+}
+
+// What landmarks and surface are worth. On 1497 pairs of pictures of twelve
+// people whose noses point 5° and more apart by the 468 places of another
+// network (fit/turns.csv), headTurn is within 45° of the direction in 98.8 %,
+// the surface alone in 96.7, the landmarks alone in 92.7; where they were made
+// small, noisy and blurred in 98.6, 96.6 and 92.7. It is 2.5° off, the
+// standard deviation of each angle.
+const (
+	// nodShare is how much of a nod five landmarks see: 0.3 to 0.6 by the
+	// project's network, of a turn all. What they do see is half noise, so
+	// beside a surface, and in a turn of more than nodFar degrees, they count
+	// nodBeside times.
+	nodShare  = 0.4
+	nodBeside = 0.6
+	nodFar    = 5.0
+
+	// How much more the surface sees of a turn and a nod than there is, inverse.
+	surfaceYaw, surfacePitch = 0.78, 0.98
+
+	// The surface counts for 1/(1+e^-x), x being trust less trustLost for the
+	// share of the face that was not found again, less trustFar for the sine of
+	// the turn that landmarks see: far turns cannot be followed between two
+	// pictures.
+	trust, trustLost, trustFar = 2.0, 4.0, 6.0
+)
+
+// headTurn is how far a head turned from one picture to another, in degrees as
+// livenessd.Pose has them. m is what the surface says of the two; where it was
+// not followed landmarks must do.
+func headTurn(then, now livenessd.Pose, m *Motion) (yaw, pitch float64) {
+	yaw, pitch = now.Yaw-then.Yaw, now.Pitch-then.Pitch
+	if !m.Followed {
+		near := math.Exp(-(yaw / nodFar) * (yaw / nodFar))
+		return yaw, pitch * (nodBeside + near*(1/nodShare-nodBeside))
+	}
+	x, y := math.Sin(radians(yaw)), math.Sin(radians(pitch))
+	w := 1 / (1 + math.Exp(-(trust - trustLost*(1-m.Sharp) - trustFar*math.Hypot(x, y))))
+	return degrees(w*surfaceYaw*m.Turn.X + (1-w)*x), degrees(-w*surfacePitch*m.Turn.Y + (1-w)*nodBeside*y)
 }
 
 func radians(d float64) float64 { return d * math.Pi / 180 }

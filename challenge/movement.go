@@ -43,7 +43,8 @@ type movements struct {
 	rests []time.Duration // at the centre before each of them
 	base  livenessd.Pose  // the person's own straight look
 	now   smooth
-	rest  shape // landmarks of the last moment at the centre
+	from  livenessd.Pose // what turns are counted from: the head when the last movement was asked for, base before
+	rest  shape          // landmarks of the last moment at the centre
 
 	i       int  // steps done
 	asked   bool // a movement is asked for; else the way back to the centre
@@ -78,7 +79,8 @@ func (r *run) lasted(at time.Time, d time.Duration) bool { return r.n >= 2 && at
 // passive part, during which the person looked straight ahead: what a pose
 // estimate calls 0 differs from face to face by several degrees.
 func newMovements(cfg *Config, seq []livenessd.Direction, rests []time.Duration, hold []livenessd.Pose, at time.Time) *movements {
-	return &movements{cfg: cfg, steps: seq, rests: rests, base: median(hold), now: smooth{window: cfg.Smooth}, since: at}
+	base := median(hold)
+	return &movements{cfg: cfg, steps: seq, rests: rests, base: base, from: base, now: smooth{window: cfg.Smooth}, since: at}
 }
 
 // done reports whether every movement was made.
@@ -108,57 +110,64 @@ func (m *movements) step(o *livenessd.Observation) livenessd.Reason {
 		return ""
 	}
 	m.frames++
-	pose, sh := m.now.add(o)
+	var mo Motion
+	if o.Flow != nil {
+		mo = JudgeFlow(o.Flow)
+	}
+	now := moment{at: o.At, pose: o.Pose, shape: o.Faces[0].Landmarks}
+	now.yaw, now.pitch = headTurn(m.from, o.Pose, &mo)
+	smoothed := m.now.add(now)
 	if !m.asked {
-		m.centre(o.At, pose, sh)
+		m.centre(&smoothed)
 		return ""
 	}
-	if r := m.tooEarly(o); r != "" {
+	if r := m.tooEarly(&now); r != "" {
 		return r
 	}
-	if o.Flow != nil {
-		m.follow(o.Flow, pose)
-	}
-	return m.answer(o.At, pose, &sh)
+	m.follow(&mo, &smoothed)
+	return m.answer(&smoothed)
 }
 
 // centre waits until the head rests at the centre, then asks.
-func (m *movements) centre(at time.Time, pose livenessd.Pose, sh shape) {
-	if d, amount := m.turned(pose); amount > m.cfg.Centre || d == "" {
+func (m *movements) centre(now *moment) {
+	// Since the straight look, not since the last rest: many rests a little
+	// aside would lead away.
+	yaw, pitch := headTurn(m.base, m.from, &Motion{})
+	if d, amount := m.turned(yaw+now.yaw, pitch+now.pitch); amount > m.cfg.Centre || d == "" {
 		m.centred = time.Time{}
 		return
 	}
-	m.rest = sh
 	if m.centred.IsZero() {
-		m.centred = at
+		m.centred = now.at
 	}
-	if at.Sub(m.centred) >= m.rests[m.i] {
-		m.asked, m.since, m.early = true, at, 0
+	if now.at.Sub(m.centred) >= m.rests[m.i] {
+		m.asked, m.since, m.early = true, now.at, 0
 		m.right, m.wrong, m.surface = run{}, run{}, nil
+		m.from, m.rest, m.now.last = now.pose, now.shape, nil
 	}
 }
 
-// resting reports whether the last face was the straight look that the next
-// movement will be compared with.
-func (m *movements) resting() bool { return !m.asked && !m.centred.IsZero() }
+// justAsked reports whether the face of the moment given is the rest that the
+// movement to come is counted from.
+func (m *movements) justAsked(at time.Time) bool { return m.asked && m.since.Equal(at) }
 
 // follow keeps what the surface says. One that was followed and did not turn
 // while the landmarks did is a sheet's.
-func (m *movements) follow(f *livenessd.Flow, pose livenessd.Pose) {
-	switch mo := JudgeFlow(f); {
+func (m *movements) follow(mo *Motion, now *moment) {
+	switch {
 	case mo.Known:
 		m.surface = append(m.surface, mo.Score)
-	case mo.Followed:
-		if _, amount := m.turned(pose); amount >= 1 {
+	case mo.Followed && mo.Eyes >= leastEyes:
+		if _, amount := m.turned(now.yaw, now.pitch); amount >= 1 {
 			m.surface = append(m.surface, 0)
 		}
 	}
 }
 
-// tooEarly finds a movement that was complete before anybody could have
+// tooEarly finds a movement that was nearly complete before anybody could have
 // answered the prompt. It looks at the frames as they are: smoothing lags.
-func (m *movements) tooEarly(o *livenessd.Observation) livenessd.Reason {
-	if _, amount := m.turned(o.Pose); amount >= 1 && o.At.Sub(m.since) < m.cfg.MinReaction {
+func (m *movements) tooEarly(now *moment) livenessd.Reason {
+	if _, amount := m.turned(now.yaw, now.pitch); amount >= nearly && now.at.Sub(m.since) < m.cfg.MinReaction {
 		m.early++
 	}
 	if m.early >= 2 {
@@ -168,39 +177,42 @@ func (m *movements) tooEarly(o *livenessd.Observation) livenessd.Reason {
 }
 
 // answer judges a moment while a movement is asked for.
-func (m *movements) answer(at time.Time, pose livenessd.Pose, sh *shape) livenessd.Reason {
+func (m *movements) answer(now *moment) livenessd.Reason {
 	want := m.steps[m.i]
-	got, amount := m.turned(pose)
+	got, amount := m.turned(now.yaw, now.pitch)
 	if amount < 1 {
 		m.right, m.wrong = run{}, run{}
 		return ""
 	}
 	if got != want {
 		m.right = run{}
-		m.wrong.hold(at, 0)
+		m.wrong.hold(now.at, 0)
 		// Twice as long as for a right one: on the way a nod may lean aside.
-		if m.wrong.lasted(at, 2*m.cfg.Confirm) {
+		if m.wrong.lasted(now.at, 2*m.cfg.Confirm) {
 			return livenessd.WrongMovement
 		}
 		return ""
 	}
 	m.wrong = run{}
-	m.right.hold(at, m.depth(want, sh))
-	if !m.right.lasted(at, m.cfg.Confirm) {
+	m.right.hold(now.at, m.depth(want, &now.shape))
+	if !m.right.lasted(now.at, m.cfg.Confirm) {
 		return ""
 	}
 	if m.flat(want) {
 		// The angle is there, the depth is not. Given time it may still come:
 		// landmarks lag behind on a fast turn.
-		if m.right.lasted(at, 6*m.cfg.Confirm) {
+		if m.right.lasted(now.at, 6*m.cfg.Confirm) {
 			return livenessd.FlatMotion
 		}
 		return ""
 	}
 	m.i++
-	m.asked, m.since, m.centred = false, at, time.Time{}
+	m.asked, m.since, m.centred = false, now.at, time.Time{}
 	return ""
 }
+
+// nearly is how much of a movement nobody has made before MinReaction.
+const nearly = 0.75
 
 // surfaceFrames is how many frames must have told of the surface before it
 // speaks against a movement.
@@ -216,10 +228,10 @@ func (m *movements) flat(want livenessd.Direction) bool {
 	return len(m.surface) >= surfaceFrames && middle(slices.Clone(m.surface)) < MotionThreshold
 }
 
-// turned returns the main direction of p against the straight look and how far
-// it went, 1 being what is asked for; "" when p is not a number.
-func (m *movements) turned(p livenessd.Pose) (livenessd.Direction, float64) {
-	yaw, pitch := (p.Yaw-m.base.Yaw)/m.cfg.Yaw, (p.Pitch-m.base.Pitch)/m.cfg.Pitch
+// turned returns the main direction of a turn in degrees and how far it went,
+// 1 being what is asked for; "" when it is not a number.
+func (m *movements) turned(yaw, pitch float64) (livenessd.Direction, float64) {
+	yaw, pitch = yaw/m.cfg.Yaw, pitch/m.cfg.Pitch
 	switch {
 	case math.IsNaN(yaw) || math.IsNaN(pitch):
 		return "", 0
@@ -233,12 +245,12 @@ func (m *movements) turned(p livenessd.Pose) (livenessd.Direction, float64) {
 	return livenessd.Down, -pitch
 }
 
-// angle is what is asked for in direction d, in radians.
+// angle is what is asked for in direction d, in radians, as landmarks see it.
 func (m *movements) angle(d livenessd.Direction) float64 {
 	if d == livenessd.Left || d == livenessd.Right {
-		return m.cfg.Yaw * math.Pi / 180
+		return radians(m.cfg.Yaw)
 	}
-	return m.cfg.Pitch * math.Pi / 180
+	return radians(m.cfg.Pitch * nodShare)
 }
 
 // depth is the parallax of the nose in the direction of d. The person's left

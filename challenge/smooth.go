@@ -16,17 +16,18 @@ type smooth struct {
 }
 
 type moment struct {
-	at    time.Time
-	pose  livenessd.Pose
-	shape shape
+	at         time.Time
+	pose       livenessd.Pose // by the landmarks
+	yaw, pitch float64        // how far the head turned, in degrees
+	shape      shape
 }
 
-// add takes an observation that has a face and returns the medians, each
-// number by itself, of the window that ends with it.
-func (s *smooth) add(o *livenessd.Observation) (livenessd.Pose, shape) {
-	s.last = append(s.last, moment{o.At, o.Pose, o.Faces[0].Landmarks})
+// add takes a moment and returns the medians, each number by itself, of the
+// window that ends with it.
+func (s *smooth) add(now moment) moment {
+	s.last = append(s.last, now)
 	old := 0
-	for old < len(s.last)-1 && o.At.Sub(s.last[old].at) > s.window {
+	for old < len(s.last)-1 && now.at.Sub(s.last[old].at) > s.window {
 		old++
 	}
 	s.last = slices.Delete(s.last, 0, old)
@@ -34,12 +35,14 @@ func (s *smooth) add(o *livenessd.Observation) (livenessd.Pose, shape) {
 	for i := range s.last {
 		poses[i] = s.last[i].pose
 	}
-	var sh shape
-	for i := range sh {
-		sh[i].X = s.middle(func(m *moment) float64 { return m.shape[i].X })
-		sh[i].Y = s.middle(func(m *moment) float64 { return m.shape[i].Y })
+	now.pose = median(poses)
+	now.yaw = s.middle(func(m *moment) float64 { return m.yaw })
+	now.pitch = s.middle(func(m *moment) float64 { return m.pitch })
+	for i := range now.shape {
+		now.shape[i].X = s.middle(func(m *moment) float64 { return m.shape[i].X })
+		now.shape[i].Y = s.middle(func(m *moment) float64 { return m.shape[i].Y })
 	}
-	return median(poses), sh
+	return now
 }
 
 func (s *smooth) middle(of func(*moment) float64) float64 {

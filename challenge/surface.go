@@ -20,11 +20,13 @@ type surface struct {
 	x, y, z []float64         // places, and how far an average head stands out there
 	move    []livenessd.Point //
 	weight  []float64         // of a match before anything is fitted
+	sharp   float64           // share of the places sought that were found again well
 }
 
 const (
 	leastMatches = 30   // fewer say nothing
 	trustedMiss  = 0.01 // eye distances: half weight
+	sharpMiss    = 0.03 // found again well
 	worstMiss    = 0.1  // of no use
 	widestMove   = 0.6  // no head does that between two aligned pictures
 	mouthWeight  = 0.3  // the mouth moves by itself
@@ -35,6 +37,9 @@ const (
 // few.
 func newSurface(f *livenessd.Flow) (s surface, ok bool) {
 	for _, m := range f.Matches {
+		if m.Error < sharpMiss {
+			s.sharp += 1 / float64(max(f.Sought, len(f.Matches)))
+		}
 		if !(m.Error <= worstMiss && math.Abs(m.Move.X) < widestMove && math.Abs(m.Move.Y) < widestMove) {
 			continue // also what is no number
 		}

@@ -13,7 +13,6 @@ import (
 type Cutout struct {
 	pix  []byte  // cutW×cutH, contrast made even
 	eyes float64 // pixels between the eyes of headModel, in the picture
-	lean float64 // degrees
 }
 
 // Empty reports whether c holds no face.
@@ -92,9 +91,7 @@ func cutOut(pic *picture, lm *[livenessd.Landmarks]livenessd.Point) Cutout {
 			row[at] += sum * share
 		}
 	}
-	// Lean to the person's left shoulder is clockwise in the picture, where y
-	// grows downwards: the sense of a and b.
-	return Cutout{pix: even(grey), eyes: cutEyes * math.Hypot(p.a, p.b), lean: math.Atan2(p.b, p.a) * 180 / math.Pi}
+	return Cutout{pix: even(grey), eyes: cutEyes * math.Hypot(p.a, p.b)}
 }
 
 // sampleGrey returns the luma at x, y, interpolated between the four pixels

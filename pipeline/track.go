@@ -44,7 +44,7 @@ func Track(a, b *Cutout) (*livenessd.Flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	flow := &livenessd.Flow{Matches: make([]livenessd.Match, 0, len(trackGrid)), Eyes: min(a.eyes, b.eyes), Lean: a.lean}
+	flow := &livenessd.Flow{Matches: make([]livenessd.Match, 0, len(trackGrid)), Sought: len(trackGrid), Eyes: min(a.eyes, b.eyes)}
 	for i, from := range trackGrid {
 		m := livenessd.Match{
 			At:    livenessd.Point{X: (from.X - cutX) / cutEyes, Y: (from.Y - cutY) / cutEyes},

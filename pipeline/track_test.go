@@ -95,19 +95,6 @@ func TestTrack(t *testing.T) {
 	}
 }
 
-// Ensure that the lean of the first face comes along, as Pose.Roll.
-func TestTrackLean(t *testing.T) {
-	face := landmarksAt(160, 120, 60, 20)
-	a := cutOut(canvas(t, 320, 240, blots(2)), &face)
-	flow, err := Track(&a, &a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if roll := EstimatePose(face).Roll; math.Abs(flow.Lean-20) > 0.1 || math.Abs(flow.Lean-roll) > 0.5 {
-		t.Errorf("lean %.2f, roll %.2f, want 20", flow.Lean, roll)
-	}
-}
-
 // Ensure that landmarks of all kinds give a cutout or none, and never more.
 func TestCutOutOfAnything(t *testing.T) {
 	pic := canvas(t, 64, 48, blots(3))

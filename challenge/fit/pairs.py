@@ -71,7 +71,7 @@ def shrink(grey, points, target):
 def sheet(kind, rng):
     """How a sheet is held; angles in radians, lengths in eye distances."""
     r = lambda a: rng.uniform(-a, a)
-    p = dict(curve=0, axis=0, off=0, turn=[0, 0, 0], far=rng.uniform(6, 14), zoom=1, slide=[0, 0])
+    p = dict(curve=0, fold=0, axis=0, off=0, turn=[0, 0, 0], far=rng.uniform(6, 14), zoom=1, slide=[0, 0])
     if kind == "slide":
         p.update(slide=[r(.5), r(.5)])
     elif kind == "zoom":
@@ -82,6 +82,8 @@ def sheet(kind, rng):
         p.update(turn=[r(.1), r(.1), r(.5)])
     elif kind == "bend":
         p.update(curve=r(.5), axis=rng.choice([0, np.pi / 2, r(1.5)]), off=r(.5), turn=[r(.35), r(.35), r(.1)], slide=[r(.2), r(.2)])
+    elif kind == "fold":
+        p.update(fold=rng.uniform(.15, .5), turn=[r(.3), r(.4), r(.05)])
     elif kind == "turn":
         upright = rng.random() >= .4
         p.update(curve=rng.uniform(.1, .6), axis=0 if upright else np.pi / 2,
@@ -100,7 +102,12 @@ def render(grey, points, p):
     def place(at):
         u = (np.asarray(at, float) - c) / ied
         s, t, k = u @ along - p["off"], u @ across, p["curve"]
-        x, z = (np.sin(k * s) / k, (1 - np.cos(k * s)) / k) if abs(k) > 1e-6 else (s, 0 * s)
+        if p["fold"]:
+            x, z = s * np.cos(p["fold"]), np.hypot(s, .05) * np.sin(p["fold"])
+        elif abs(k) > 1e-6:
+            x, z = np.sin(k * s) / k, (1 - np.cos(k * s)) / k
+        else:
+            x, z = s, 0 * s
         x = x + p["off"]
         q = np.stack([x * along[0] + t * across[0], x * along[1] + t * across[1], z], -1) @ turn.T
         f = p["far"] / (p["far"] + q[..., 2]) * p["zoom"]
@@ -110,7 +117,7 @@ def render(grey, points, p):
     back = np.linalg.inv(np.stack([place(c + [1, 0]) - place(c), place(c + [0, 1]) - place(c)], 1))
     clip = lambda v: np.clip(v, c - 2.6 * ied, c + 2.6 * ied)
     at = clip((want - place(c)) @ back.T + c)
-    for _ in range(12):
-        at = clip(at + .8 * (want - place(at)) @ back.T)
+    for _ in range(20):
+        at = clip(at + .7 * (want - place(at)) @ back.T)
     fine = cv2.warpAffine(at.astype(np.float32), np.float32([[8, 0, 0], [0, 8, 0]]), (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.remap(grey, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), place(points)

@@ -29,7 +29,7 @@ func (w *follower) turn(k *challenge.Kiosk) {
 	switch {
 	case !k.WantsFlow():
 		*w = follower{}
-	case k.Resting():
+	case k.Asked():
 		w.hold()
 	}
 }
