@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"livenessd"
 	"livenessd/api"
@@ -45,6 +44,10 @@ func (j *apiJudge) Judge(ctx context.Context, q api.Inquiry) (api.Verdict, error
 func look(ctx context.Context, eyes analyzer, q api.Inquiry) (api.Verdict, error) {
 	var v api.Verdict
 	var seen []livenessd.Observation
+	var face *follower // nobody compares single pictures
+	if q.Motion {
+		face = &follower{}
+	}
 	for i, data := range q.Pictures {
 		if err := ctx.Err(); err != nil {
 			return api.Verdict{}, err
@@ -54,26 +57,30 @@ func look(ctx context.Context, eyes analyzer, q api.Inquiry) (api.Verdict, error
 			return api.Verdict{}, &api.PictureError{Picture: i, Err: fmt.Errorf("picture %d: %w", i+1, err)}
 		}
 		frame.Seq = uint64(i)
-		s, err := lookAt(eyes, frame)
+		s, err := lookAt(eyes, frame, face)
 		if err != nil {
 			return api.Verdict{}, err
 		}
 		v.Pictures = append(v.Pictures, s)
 		seen = append(seen, s.Observation)
+		if i == 0 && face != nil {
+			face.hold()
+		}
 	}
 	if q.Motion && len(seen) == 2 {
 		if score, ok := challenge.MotionScore(seen); ok {
-			v.Motion = &livenessd.Score{Value: score, Threshold: challenge.MotionThreshold, Model: "parallax"}
+			v.Motion = &livenessd.Score{Value: score, Threshold: challenge.MotionThreshold, Model: "surface"}
 		}
-		v.Heading = heading(&seen[0], &seen[1])
+		v.Heading, _, _ = challenge.Moved(&seen[0], &seen[1])
 	}
 	return v, nil
 }
 
 // lookAt analyses one picture. Where it shows no face it is turned: telephones
 // that lose the note of how they were held send people lying on their side.
-func lookAt(eyes analyzer, frame livenessd.Frame) (api.Shown, error) {
-	upright, err := eyes.Follow(frame, true, nil)
+// face may be nil.
+func lookAt(eyes analyzer, frame livenessd.Frame, face *follower) (api.Shown, error) {
+	upright, err := eyes.Follow(frame, true, face)
 	if err != nil {
 		return api.Shown{}, err
 	}
@@ -82,7 +89,7 @@ func lookAt(eyes analyzer, frame livenessd.Frame) (api.Shown, error) {
 		return s, nil
 	}
 	for _, degrees := range []int{90, 270, 180} {
-		o, err := eyes.Follow(pipeline.Turn(frame, degrees), true, nil)
+		o, err := eyes.Follow(pipeline.Turn(frame, degrees), true, face)
 		if err != nil {
 			return api.Shown{}, err
 		}
@@ -113,31 +120,4 @@ func grey(bgr []byte) bool {
 		n++
 	}
 	return n > 0 && float64(sum)/float64(n) < greyChroma
-}
-
-const (
-	// pitchGain makes up for pitch that is read from five landmarks, which
-	// comes out at half the angle.
-	pitchGain = 2
-	// leastTurn is the turn in degrees below which there is no direction; the
-	// services ask for five.
-	leastTurn = 4
-)
-
-// heading returns where the face turned from one picture to the next, in
-// degrees of the picture as api.Verdict has it; 0 for no turn.
-func heading(then, now *livenessd.Observation) float64 {
-	if len(then.Faces) == 0 || len(now.Faces) == 0 {
-		return 0
-	}
-	// A face that turns to the person's own left turns to the picture's right.
-	right, up := now.Pose.Yaw-then.Pose.Yaw, pitchGain*(now.Pose.Pitch-then.Pose.Pitch)
-	if !(math.Hypot(right, up) >= leastTurn) {
-		return 0
-	}
-	degrees := math.Atan2(up, right) * 180 / math.Pi
-	if degrees <= 0 {
-		degrees += 360
-	}
-	return degrees
 }
