@@ -13,14 +13,16 @@ import (
 // actor is a person, or a thing, in front of a camera that is never drawn:
 // only what the pipeline would say about it.
 type actor struct {
-	pose    livenessd.Pose
-	flat    bool // the landmarks move as those of a sheet of paper
+	pose    livenessd.Pose // against look
+	look    livenessd.Pose // what landmarks say of the straight look
+	flat    bool           // the landmarks move as those of a sheet of paper
 	x, size float64
 	absent  bool
 	second  bool
 	flaw    livenessd.Reason
 	texture float64                        // -1: not computed
 	surface func(yaw, pitch float64) thing // what is followed from the straight look on; nil: nothing is
+	blur    float64                        // how badly it is found again, in eye distances
 }
 
 func newActor() *actor { return &actor{size: 90, x: 320, texture: 0.9} }
@@ -29,6 +31,7 @@ func newActor() *actor { return &actor{size: 90, x: 320, texture: 0.9} }
 // the right of the picture, y down, z towards the lens; the camera is 8 away.
 func (a *actor) observe(seq uint64, at time.Time) *livenessd.Observation {
 	o := &livenessd.Observation{Seq: seq, At: at, Width: 640, Height: 480, Digest: seq + 1, Pose: a.pose}
+	o.Pose.Yaw, o.Pose.Pitch = o.Pose.Yaw+a.look.Yaw, o.Pose.Pitch+a.look.Pitch
 	if a.absent {
 		return o
 	}
@@ -62,7 +65,7 @@ func (a *actor) observe(seq uint64, at time.Time) *livenessd.Observation {
 	}
 	if a.surface != nil {
 		rng := rand.New(rand.NewPCG(seq, 3))
-		o.Flow = flowOf(a.surface(0, 0), a.surface(a.pose.Yaw, a.pose.Pitch), 0.004, rng)
+		o.Flow = flowOf(a.surface(0, 0), a.surface(a.pose.Yaw, a.pose.Pitch), 0.004+a.blur, rng)
 	}
 	return o
 }

@@ -56,16 +56,23 @@ func (k *Kiosk) WantsTexture() bool {
 	return k.session != nil && k.session.phase != livenessd.PhaseMove
 }
 
+// WantsFace reports whether the face of the next frame may be one that others
+// are compared with.
+func (k *Kiosk) WantsFace() bool {
+	return k.session != nil && (k.session.phase == livenessd.PhaseHold || k.session.phase == livenessd.PhaseMove)
+}
+
 // WantsFlow reports whether the next frame's Flow can matter: it is compared
-// with the last frame after which Asked was true.
+// with the last frame after which Anchored was true.
 func (k *Kiosk) WantsFlow() bool {
 	return k.session != nil && k.session.phase == livenessd.PhaseMove
 }
 
-// Asked reports whether the last step asked for a movement: its frame shows the
-// straight look that those to come are compared with.
-func (k *Kiosk) Asked() bool {
-	return k.WantsFlow() && k.session.moves != nil && k.session.moves.justAsked(k.now)
+// Anchored reports whether frames to come are compared with that of the last
+// step: the last good one of the hold, and those at which a movement was asked
+// for.
+func (k *Kiosk) Anchored() bool {
+	return k.session != nil && k.session.anchor.Equal(k.now)
 }
 
 // Request starts a session for whoever steps up before expires. The error

@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -40,6 +41,39 @@ func TestPersonWhoseSurfaceIsFollowed(t *testing.T) {
 		th.a.surface = func(yaw, pitch float64) thing { return alive(turned(face, yaw, pitch)) }
 		if r := th.result(); r.Outcome != livenessd.Live || r.Attempt != 1 {
 			t.Errorf("seed %d: %s %v in attempt %d, movements %v", seed, r.Outcome, r.Reasons, r.Attempt, r.Movements)
+		}
+	}
+}
+
+// Ensure that the camera may look up or down at somebody, as at a child.
+func TestStraightLookIsOnesOwn(t *testing.T) {
+	for _, look := range []livenessd.Pose{{Pitch: 14}, {Pitch: -14, Yaw: 6}} {
+		th := newTheatre(t, 5, nil)
+		th.react = obey(asAsked)
+		th.a.look = look
+		if r := th.result(); r.Outcome != livenessd.Live || r.Attempt != 1 {
+			t.Errorf("%+v: %s %v in attempt %d", look, r.Outcome, r.Reasons, r.Attempt)
+		}
+	}
+}
+
+// Ensure that nothing is asked of a head that sways all the time within the
+// centre: what comes next would be no answer.
+func TestMustRest(t *testing.T) {
+	th := newTheatre(t, 3, nil)
+	th.react = func(th *theatre) {
+		th.a.pose = livenessd.Pose{}
+		if th.view.Phase == livenessd.PhaseMove {
+			th.a.pose.Yaw = 8 * math.Sin(7*th.now.Sub(epoch).Seconds())
+		}
+	}
+	r := th.result()
+	if r.Outcome != livenessd.NotLive || !slices.Contains(r.Reasons, livenessd.NoMovement) {
+		t.Errorf("%s %v", r.Outcome, r.Reasons)
+	}
+	for _, v := range th.shown {
+		if v.Arrow != "" {
+			t.Errorf("asked to %s", v.Prompt)
 		}
 	}
 }
@@ -85,6 +119,9 @@ func TestOutcomes(t *testing.T) {
 		{"two people from the start", obey(asAsked), func(a *actor) { a.second = true }, livenessd.Retry, livenessd.SeveralFaces},
 		{"second face later", after(time.Second, func(th *theatre) { th.a.second = true }), nil, livenessd.Retry, livenessd.SeveralFaces},
 		{"somebody else takes over", after(time.Second, func(th *theatre) { th.a.x = 80 }), nil, livenessd.Retry, livenessd.FaceChanged},
+		{"another face in the same place", after(0, func(th *theatre) { th.a.blur = 0.05 }), func(a *actor) {
+			a.surface = func(yaw, pitch float64) thing { return alive(turned(face, yaw, pitch)) }
+		}, livenessd.Retry, livenessd.FaceChanged},
 		{"walks away", after(time.Second, func(th *theatre) { th.a.absent = true }), nil, livenessd.Retry, livenessd.FaceLost},
 		{"feed stands still", after(time.Second, func(th *theatre) { th.seq = 3000 }), nil, livenessd.Retry, livenessd.FrozenFeed},
 		{"feed is played again", after(time.Second, func(th *theatre) {

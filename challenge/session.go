@@ -33,6 +33,7 @@ type session struct {
 	poses   []livenessd.Pose
 	moves   *movements
 	steps   []livenessd.Direction    // of the last challenge, for the result
+	anchor  time.Time                // of the face that later ones are compared with
 	frames  int                      // tracked without a break
 	ready   time.Time                // position is good since
 	seen    time.Time                // somebody was last seen
@@ -53,7 +54,7 @@ func (s *session) position(at time.Time) {
 	s.phase, s.since = livenessd.PhasePosition, at
 	s.track = NewTrack(*s.cfg)
 	s.passive = passive{cfg: s.cfg}
-	s.poses, s.moves, s.frames, s.ready = nil, nil, 0, time.Time{}
+	s.poses, s.moves, s.frames, s.ready, s.anchor = nil, nil, 0, time.Time{}, time.Time{}
 	s.flaws = map[livenessd.Reason]int{}
 }
 
@@ -141,6 +142,7 @@ func (s *session) holding(o *livenessd.Observation) *livenessd.Result {
 		return nil
 	}
 	s.passive.add(o)
+	s.anchor = o.At
 	if len(s.poses) < maxPoses {
 		s.poses = append(s.poses, o.Pose)
 	}
@@ -164,8 +166,15 @@ func (s *session) moving(o *livenessd.Observation) *livenessd.Result {
 	default:
 		return s.void(o.At, r)
 	}
-	if r := s.moves.step(o); r != "" {
+	switch r := s.moves.step(o); r {
+	case "":
+	case livenessd.FaceChanged:
+		return s.void(o.At, r)
+	default:
 		return s.wrong(o.At, r)
+	}
+	if s.moves.justAsked(o.At) {
+		s.anchor = o.At
 	}
 	s.prompts.force(s.moves.prompt(), o.At)
 	if s.moves.done() {

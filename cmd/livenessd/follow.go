@@ -11,25 +11,27 @@ import (
 // when it is let go.
 type follower struct {
 	anchor, last pipeline.Cutout
+	cutOnly      bool // the next face is not compared yet
 }
 
 // hold makes the last face the one that those to come are compared with.
 func (w *follower) hold() { w.anchor = w.last }
 
-// wanted returns w when the next frame is to be followed, else nil.
+// wanted returns w when the next frame's face is needed, else nil.
 func (w *follower) wanted(k *challenge.Kiosk) *follower {
-	if k.WantsFlow() {
-		return w
+	if !k.WantsFace() {
+		return nil
 	}
-	return nil
+	w.cutOnly = !k.WantsFlow()
+	return w
 }
 
 // turn keeps after each step what the kiosk will compare with, and no longer.
 func (w *follower) turn(k *challenge.Kiosk) {
 	switch {
-	case !k.WantsFlow():
+	case !k.WantsFace():
 		*w = follower{}
-	case k.Asked():
+	case k.Anchored():
 		w.hold()
 	}
 }
@@ -41,7 +43,7 @@ func (e eyes) Follow(f livenessd.Frame, texture bool, w *follower) (livenessd.Ob
 		return e.Analyze(f, texture)
 	}
 	o, err := e.AnalyzeWith(f, pipeline.Need{Texture: texture, Cutout: &w.last})
-	if err != nil || w.anchor.Empty() || w.last.Empty() {
+	if err != nil || w.cutOnly || w.anchor.Empty() || w.last.Empty() {
 		return o, err
 	}
 	o.Flow, err = pipeline.Track(&w.anchor, &w.last)
