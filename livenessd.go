@@ -316,6 +316,7 @@ type Result struct {
 	Quality    []Measure     `json:"quality,omitempty"` // of the best frame
 	Camera     Camera        `json:"camera"`
 	Movements  []Direction   `json:"movements,omitempty"` // what was asked for
+	Reduced    bool          `json:"reduced,omitempty"`   // they were asked for in the reduced size, see challenge.Config
 	Attempt    int           `json:"attempt"`             // 1, or 2 after the one retry of a session
 	Software   string        `json:"software,omitempty"`  // version of the daemon
 	HasPicture bool          `json:"has_picture"`         // a picture was kept because the operator turned that on

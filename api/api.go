@@ -68,6 +68,7 @@ type Kiosk interface {
 type SessionRequest struct {
 	Reference string        // the caller's own number, at most 128 characters, none a control character
 	Timeout   time.Duration // how long to wait for a person, whole seconds up to 600; 0 leaves it to the kiosk
+	Reduced   bool          // the person can hardly move the neck
 }
 
 // Reason is one thing that keeps the kiosk from judging anybody, or that should

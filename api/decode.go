@@ -84,8 +84,10 @@ func decodeSessionRequest(body []byte) (SessionRequest, error) {
 			q.Reference, err = reference(value)
 		case "timeout_s":
 			q.Timeout, err = timeout(value)
+		case "reduced":
+			q.Reduced, err = truth("reduced", value)
 		default:
-			err = invalid(printable(name), "unknown field; this request knows reference and timeout_s")
+			err = invalid(printable(name), "unknown field; this request knows reference, timeout_s and reduced")
 		}
 		return err
 	})
@@ -157,6 +159,16 @@ func timeout(value json.RawMessage) (time.Duration, error) {
 		return 0, invalid("timeout_s", "must be a whole number of seconds from 1 to %d", maxTimeout)
 	}
 	return time.Duration(n) * time.Second, nil
+}
+
+func truth(name string, value json.RawMessage) (bool, error) {
+	switch string(value) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, invalid(name, "must be true or false")
 }
 
 // printable makes a name that a caller chose fit for an answer.

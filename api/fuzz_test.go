@@ -34,7 +34,7 @@ func refusedWith(t *testing.T, err error, statuses ...int) {
 // standard decoder reads too; what is refused is the caller's fault.
 func FuzzSessionRequest(f *testing.F) {
 	for _, s := range []string{
-		"", "{}", "null", "[]", `{"reference":"a","timeout_s":9}`, `{"reference":"\ud800"}`, `{"timeout_s":1e2}`,
+		"", "{}", "null", "[]", `{"reference":"a","timeout_s":9}`, `{"reference":"\ud800"}`, `{"timeout_s":1e2}`, `{"reduced":true}`,
 		`{"a":{"b":[1,2,{}]}}`, `{"reference":"a","reference":"b"}`, `{"reference":"a"} x`, "{\"reference\":\"\xff\"}", `{"":1}`,
 		strings.Repeat(`{"a":`, 200),
 	} {
@@ -56,11 +56,12 @@ func FuzzSessionRequest(f *testing.F) {
 		var std struct {
 			Reference string `json:"reference"`
 			Timeout   int    `json:"timeout_s"`
+			Reduced   bool   `json:"reduced"`
 		}
 		if err := json.Unmarshal(body, &std); err != nil {
 			t.Fatalf("accepted what is not JSON: %v", err)
 		}
-		if std.Reference != q.Reference || time.Duration(std.Timeout)*time.Second != q.Timeout {
+		if std.Reference != q.Reference || std.Reduced != q.Reduced || time.Duration(std.Timeout)*time.Second != q.Timeout {
 			t.Fatalf("read %+v, others read %+v", q, std)
 		}
 	})

@@ -196,7 +196,7 @@ func TestEnumsMatchConstants(t *testing.T) {
 func TestBoundsMatchDecoders(t *testing.T) {
 	d := parseDocument(t)
 	q := d.Components.Schemas["SessionRequest"]
-	if len(q.Properties) != 2 || q.AdditionalProperties == nil || *q.AdditionalProperties {
+	if len(q.Properties) != 3 || q.AdditionalProperties == nil || *q.AdditionalProperties {
 		t.Errorf("SessionRequest: %+v", q)
 	}
 	if n := q.Properties["reference"].MaxLength; n == nil || *n != maxReference {

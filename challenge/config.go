@@ -37,6 +37,8 @@ type Config struct {
 	MaxMovements int
 	Yaw          float64       // degrees from the person's own straight look that count as a turn
 	Pitch        float64       // degrees that count as a look up or down
+	ReducedYaw   float64       // the same where a caller said that the person can hardly move the neck
+	ReducedPitch float64       //
 	Centre       float64       // share of Yaw and Pitch within which the head is back at the centre
 	Parallax     float64       // share of the nose's expected parallax that a movement must show, see parallax.go
 	Smooth       time.Duration // of the head's pose, see smooth.go
@@ -92,6 +94,8 @@ func DefaultConfig() Config {
 		MaxMovements: 3,
 		Yaw:          15,
 		Pitch:        10,
+		ReducedYaw:   8,
+		ReducedPitch: 6,
 		Centre:       0.6,
 		Parallax:     0.3,
 		Smooth:       330 * time.Millisecond,
@@ -127,6 +131,16 @@ func DefaultConfig() Config {
 	}
 }
 
+// reduced returns the limits for somebody who can hardly move the neck: the
+// movements are smaller and may take twice as long, never larger than those of
+// everybody. All else is as it was: which way and when is drawn, the surface
+// must be a head's, and so must the texture.
+func (c Config) reduced() Config {
+	c.Yaw, c.Pitch = min(c.Yaw, c.ReducedYaw), min(c.Pitch, c.ReducedPitch)
+	c.MoveLimit *= 2
+	return c
+}
+
 // Validate names the first value that cannot work. The error wraps
 // livenessd.ErrInvalid.
 func (c Config) Validate() error {
@@ -153,6 +167,8 @@ func (c Config) Validate() error {
 		{"approach", c.Approach, 0.01, 1},
 		{"yaw", c.Yaw, 5, 60},
 		{"pitch", c.Pitch, 3, 45},
+		{"reduced yaw", c.ReducedYaw, 5, 60},
+		{"reduced pitch", c.ReducedPitch, 3, 45},
 		{"centre", c.Centre, 0.05, 0.9},
 		{"parallax", c.Parallax, 0, 1},
 		{"min_iou", c.MinIoU, 0.01, 1},

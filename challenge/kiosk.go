@@ -75,9 +75,10 @@ func (k *Kiosk) Anchored() bool {
 	return k.session != nil && k.session.anchor.Equal(k.now)
 }
 
-// Request starts a session for whoever steps up before expires. The error
-// wraps livenessd.ErrBusy or ErrNotReady.
-func (k *Kiosk) Request(id, reference string, at, expires time.Time) error {
+// Request starts a session for whoever steps up before expires; reduced asks
+// for the small movements of Config.ReducedYaw. The error wraps
+// livenessd.ErrBusy or ErrNotReady.
+func (k *Kiosk) Request(id, reference string, reduced bool, at, expires time.Time) error {
 	switch k.phase {
 	case livenessd.PhaseIdle, livenessd.PhaseRest:
 	case livenessd.PhaseLocked:
@@ -89,6 +90,9 @@ func (k *Kiosk) Request(id, reference string, at, expires time.Time) error {
 	}
 	k.begin(at, id, reference)
 	k.session.expires = expires
+	if reduced {
+		k.session.reduce()
+	}
 	return nil
 }
 

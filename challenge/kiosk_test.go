@@ -45,6 +45,36 @@ func TestPersonWhoseSurfaceIsFollowed(t *testing.T) {
 	}
 }
 
+// Ensure that who can hardly move the neck passes where a caller said so, and
+// nowhere else; and that everything else of the challenge stays.
+func TestReduced(t *testing.T) {
+	slightly := func(d livenessd.Direction) (yaw, pitch float64) {
+		yaw, pitch = asAsked(d)
+		return yaw * 0.45, pitch * 0.5
+	}
+	for _, tt := range []struct {
+		reduced bool
+		angle   func(livenessd.Direction) (yaw, pitch float64)
+		surface func(x, y float64) float64
+		want    livenessd.Outcome
+	}{
+		{true, slightly, face, livenessd.Live},
+		{false, slightly, face, livenessd.NotLive},
+		{true, func(d livenessd.Direction) (yaw, pitch float64) { yaw, pitch = slightly(d); return -yaw, -pitch }, face, livenessd.NotLive},
+		{true, slightly, bow(0.5), livenessd.NotLive},
+	} {
+		th := newTheatre(t, 11, func(c *Config) { c.OnRequest = true })
+		th.react = obey(tt.angle)
+		th.a.surface = func(yaw, pitch float64) thing { return alive(turned(tt.surface, yaw, pitch)) }
+		if err := th.k.Request("r", "", tt.reduced, th.now, th.now.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if r := th.result(); r.Outcome != tt.want || r.Reduced != tt.reduced {
+			t.Errorf("reduced %v: %s %v, %v", tt.reduced, r.Outcome, r.Reasons, r.Movements)
+		}
+	}
+}
+
 // Ensure that the camera may look up or down at somebody, as at a child.
 func TestStraightLookIsOnesOwn(t *testing.T) {
 	for _, look := range []livenessd.Pose{{Pitch: 14}, {Pitch: -14, Yaw: 6}} {
@@ -243,7 +273,7 @@ func TestLock(t *testing.T) {
 	if th.view.Phase != livenessd.PhaseLocked || th.view.Until.IsZero() {
 		t.Fatalf("after 5 failures: %+v", th.view)
 	}
-	if err := th.k.Request("x", "", th.now, th.now.Add(time.Minute)); !errors.Is(err, livenessd.ErrBusy) {
+	if err := th.k.Request("x", "", false, th.now, th.now.Add(time.Minute)); !errors.Is(err, livenessd.ErrBusy) {
 		t.Errorf("request while locked: %v", err)
 	}
 	th.take(th.k.NotReady(livenessd.CameraLost, th.now))
@@ -287,7 +317,7 @@ func TestRequest(t *testing.T) {
 	if th.view.Phase != livenessd.PhaseIdle {
 		t.Fatalf("started without a request: %+v", th.view)
 	}
-	ask := func(id string) error { return th.k.Request(id, "ref", th.now, th.now.Add(10*time.Second)) }
+	ask := func(id string) error { return th.k.Request(id, "ref", false, th.now, th.now.Add(10*time.Second)) }
 	if err := ask("a"); err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +358,7 @@ func TestCameraLost(t *testing.T) {
 	if len(out.Events) != 1 || out.Events[0].Result.Outcome != livenessd.Retry || out.View.Phase != livenessd.PhaseNotReady {
 		t.Fatalf("%+v", out)
 	}
-	if err := th.k.Request("x", "", th.now, th.now.Add(time.Minute)); !errors.Is(err, livenessd.ErrNotReady) {
+	if err := th.k.Request("x", "", false, th.now, th.now.Add(time.Minute)); !errors.Is(err, livenessd.ErrNotReady) {
 		t.Errorf("request without a camera: %v", err)
 	}
 	th.now = th.now.Add(10 * time.Second)

@@ -20,6 +20,7 @@ type session struct {
 	rng       *rand.Rand
 	id        string
 	reference string
+	reduced   bool      // smaller movements, as in Config.ReducedYaw
 	expires   time.Time // of a session that a caller asked for and nobody stepped up to
 
 	started time.Time // zero until somebody steps up
@@ -46,6 +47,12 @@ func newSession(cfg *Config, rng *rand.Rand, prompts *prompter, id, reference st
 	s := &session{cfg: cfg, rng: rng, prompts: prompts, id: id, reference: reference, attempt: 1}
 	s.position(at)
 	return s
+}
+
+// reduce makes the movements to come small. It must come before the first step.
+func (s *session) reduce() {
+	cfg := s.cfg.reduced()
+	s.cfg, s.reduced, s.passive.cfg = &cfg, true, &cfg
 }
 
 // position begins, or begins again, with nothing kept of what came before: what
@@ -285,7 +292,7 @@ func (s *session) finish(at time.Time, stages []livenessd.Stage) *livenessd.Resu
 	}
 	r := &livenessd.Result{
 		Session: s.id, Reference: s.reference, Started: started, At: at, Duration: at.Sub(started),
-		Outcome: Combine(stages), Stages: stages, Quality: s.passive.best, Movements: s.steps, Attempt: s.attempt,
+		Outcome: Combine(stages), Stages: stages, Quality: s.passive.best, Movements: s.steps, Reduced: s.reduced, Attempt: s.attempt,
 	}
 	for _, st := range stages {
 		if st.Outcome != livenessd.Live && st.Outcome == r.Outcome {

@@ -52,7 +52,7 @@ func (c callers) Start(ctx context.Context, q api.SessionRequest) (livenessd.Ses
 		ID: id.String(), Reference: q.Reference, State: livenessd.SessionWaiting, Created: now, Expires: now.Add(wait),
 	}
 	if err2 := c.do(c.ctx, func() {
-		if err = c.kiosk.Request(s.ID, s.Reference, now, s.Expires); err != nil {
+		if err = c.kiosk.Request(s.ID, s.Reference, q.Reduced, now, s.Expires); err != nil {
 			return
 		}
 		if err = c.store.PutSession(s); errors.Is(err, errWaits) {

@@ -109,7 +109,7 @@ func TestFaultInASession(t *testing.T) {
 	b.hear(s{Ready: true, Opens: 1})
 	b.show(b.kiosk.Step(&livenessd.Observation{At: time.Now(), Digest: 1}))
 	now := time.Now()
-	if err := b.kiosk.Request("x", "", now, now.Add(time.Minute)); err != nil {
+	if err := b.kiosk.Request("x", "", false, now, now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	b.show(challenge.Output{View: b.kiosk.View()})
