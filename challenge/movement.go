@@ -242,13 +242,18 @@ const nearly = 0.75
 const surfaceFrames = 3
 
 // flat reports whether the movement that was made lacks the depth of a head:
-// the nose did not leave the plane of the face, or the surface moved as a
-// sheet does. Where the surface could not be followed the nose alone decides.
+// the surface moved as a sheet does, or the nose did not leave the plane of the
+// face. Of nods landmarks see too little to ask the nose where the surface
+// could be followed; where it could not be the nose alone decides.
 func (m *movements) flat(want livenessd.Direction) bool {
-	if m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want)) {
+	followed := len(m.surface) >= surfaceFrames
+	if followed && middle(slices.Clone(m.surface)) < MotionThreshold {
 		return true
 	}
-	return len(m.surface) >= surfaceFrames && middle(slices.Clone(m.surface)) < MotionThreshold
+	if followed && (want == livenessd.Up || want == livenessd.Down) {
+		return false
+	}
+	return m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want))
 }
 
 // turned returns the main direction of a turn in degrees and how far it went,
