@@ -21,10 +21,16 @@ type Motion struct {
 // still.
 const leastTurn = 3.0
 
-// leastEyes is how many pixels must lie between the eyes for a Score: of
-// sheets that were bent and filmed with noise one in six passed for a head
-// below, one in a hundred above.
-const leastEyes = 45
+// How many pixels must lie between the eyes for a Score. With fewer than
+// goodEyes a sheet that is bent passes for a head in one pair of thirteen while
+// hardly a head is refused, so the odds of both are lowered: then one in
+// forty-four passes, and heads still in 94 of 100. With fewer than leastEyes
+// photographs in the hand pass too often.
+const (
+	leastEyes = 36
+	goodEyes  = 45
+	smallOdds = 2.0 // logarithm
+)
 
 // JudgeFlow tells a head from a flat thing by the movement of one face between
 // two pictures. It works for pictures that follow each other and for two that
@@ -48,6 +54,9 @@ func JudgeFlow(f *livenessd.Flow) Motion {
 		return m
 	}
 	logit := traitBias
+	if f.Eyes < goodEyes {
+		logit -= smallOdds
+	}
 	for i, w := range traitWeights {
 		logit += w * t[i]
 	}
