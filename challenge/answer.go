@@ -98,6 +98,9 @@ const (
 	// MotionThreshold refuses 4; of bent sheets that turn it lets 4 of 100
 	// pass and not 2, but they have the nose still to come.
 	doubt = 0.2
+	// grave is the same where the nose stands out as far as a head's does, which
+	// a sheet's cannot unless it is folded or has a nose stuck on.
+	grave = 0.05
 )
 
 // flat reports whether the movement that was made lacks the depth of a head:
@@ -106,16 +109,17 @@ const (
 // could be followed; where it could not be the nose alone decides.
 func (m *movements) flat(want livenessd.Direction) bool {
 	nod := want == livenessd.Up || want == livenessd.Down
+	nose, head := m.right.parallax/float64(m.right.n), noseDepth*math.Sin(m.angle(want))
 	if len(m.surface) >= surfaceFrames {
 		score := middle(slices.Clone(m.surface))
 		if nod {
 			return score < MotionThreshold
 		}
-		if score < doubt {
+		if score < grave || score < doubt && nose < head {
 			return true
 		}
 	}
-	return m.right.parallax/float64(m.right.n) < m.cfg.Parallax*noseDepth*math.Sin(m.angle(want))
+	return nose < m.cfg.Parallax*head
 }
 
 // turned returns the main direction of a turn in degrees and how far it went,
