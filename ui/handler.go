@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 //go:embed assets languages
@@ -40,7 +41,7 @@ var headers = map[string]string{
 }
 
 // Handler serves the page at /, its files below /assets/ and /languages/, and
-// its WebSocket at /ws. It refuses requests whose Host is neither loopback nor
+// its WebSocket at /ws; /pages says whether a page is painting. It refuses requests whose Host is neither loopback nor
 // in Config.Hosts. Let its server's ReadHeaderTimeout be set: the handler
 // cannot bound what comes before it.
 func (u *UI) Handler() http.Handler {
@@ -49,6 +50,7 @@ func (u *UI) Handler() http.Handler {
 	mux.Handle("GET /assets/{file}", http.StripPrefix("/assets", http.FileServerFS(u.assets)))
 	mux.HandleFunc("GET /languages/{file}", u.serveLanguage)
 	mux.HandleFunc("GET /ws", u.serveWS)
+	mux.HandleFunc("GET /pages", u.servePages)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for k, v := range headers {
 			w.Header().Set(k, v)
@@ -87,6 +89,25 @@ func (u *UI) serveLanguage(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(b) // an error means that nobody is there any more
+}
+
+// Pages says whether there is a screen that works: the answer of GET /pages.
+type Pages struct {
+	Connected int `json:"connected"`
+	// PaintedMS is how long ago, in milliseconds, a page last said that it is
+	// painting; -1 when none has since the daemon started.
+	PaintedMS int64 `json:"painted_ms"`
+}
+
+func (u *UI) servePages(w http.ResponseWriter, _ *http.Request) {
+	p := Pages{Connected: u.Clients(), PaintedMS: -1}
+	if at := u.LastHeartbeat(); !at.IsZero() {
+		p.PaintedMS = time.Since(at).Milliseconds()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		u.log.Debug("page state not sent", "error", err)
+	}
 }
 
 func (u *UI) refuse(w http.ResponseWriter, r *http.Request, status int, why string) {

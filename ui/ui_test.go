@@ -275,6 +275,9 @@ func TestHeartbeat(t *testing.T) {
 	if at := u.LastHeartbeat(); !at.IsZero() {
 		t.Errorf("a heartbeat at %v before any", at)
 	}
+	if p := pages(t, s); p.PaintedMS != -1 {
+		t.Errorf("before any heartbeat: %+v", p)
+	}
 	// A type that is not known is ignored: the heartbeat after it counts.
 	for _, m := range []string{`{"type":"from_a_newer_page","value":{"x":[1]}}`, `{"type":"heartbeat"}`} {
 		if err := p.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
@@ -282,6 +285,9 @@ func TestHeartbeat(t *testing.T) {
 		}
 	}
 	waitFor(t, "the heartbeat", func() bool { return !u.LastHeartbeat().IsZero() })
+	if p := pages(t, s); p.Connected != 1 || p.PaintedMS < 0 || p.PaintedMS > patience.Milliseconds() {
+		t.Errorf("after a heartbeat: %+v", p)
+	}
 	if u.Clients() != 1 {
 		t.Error("the page was cut off")
 	}
@@ -435,4 +441,18 @@ func TestConfigIsChecked(t *testing.T) {
 	if _, err := ui.New(ui.Config{AssetsDir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "index.html") {
 		t.Errorf("an empty assets folder gives %v", err)
 	}
+}
+
+// pages asks as the kiosk's watchdog does.
+func pages(t *testing.T, s *httptest.Server) (p ui.Pages) {
+	t.Helper()
+	resp, err := http.Get(s.URL + "/pages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -60,7 +60,7 @@ func cameraCommand(ctx context.Context, env *environment, args []string) (int, e
 		}
 	}
 	f := newFlags(env, "camera", "")
-	f.Usage = func() { fmt.Fprint(env.err, cameraUsage+"\n"); f.PrintDefaults() }
+	f.intro = cameraUsage
 	f.storeFlag("the results, beside which the pin is")
 	asJSON := f.Bool("json", false, "a JSON array; with -watch an object a line")
 	watch := f.Bool("watch", false, "show what the camera sees, in numbers, twice a second until interrupted")

@@ -77,10 +77,7 @@ func (c *Config) validate() error {
 }
 
 func (l LANConfig) validate() error {
-	if l.Listen == "" {
-		return nil
-	}
-	if _, _, err := net.SplitHostPort(l.Listen); err != nil {
+	if _, _, err := net.SplitHostPort(l.Listen); err != nil && l.Listen != "" {
 		return fmt.Errorf("%w: lan.listen must be address:port, not %q", livenessd.ErrInvalid, l.Listen)
 	}
 	if (l.Certificate == "") != (l.Key == "") {

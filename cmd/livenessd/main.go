@@ -48,6 +48,7 @@ type environment struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
+	describe func(f *flag.FlagSet, args string) // takes a command's flags instead of printing them; nil prints
 }
 
 func commands() []command {
@@ -62,7 +63,10 @@ func commands() []command {
 		{"jobs", "[-json]", "list calls of the API, from the running daemon or from its file", jobsCommand},
 		{"key", "add|list|set|remove", "credentials of devices on the LAN", keyCommand},
 		{"config", "[FILE]", "print the effective configuration, or check a file", configCommand},
+		{"kiosk", "[PROGRAM ARG...]", "show the page on this machine's screen, for livenessd-kiosk.service", kioskCommand},
 		{"version", "", "print the version", versionCommand},
+		{"man", "", "print the manual page, for man -l -", manCommand},
+		{"completion", "", "print what bash needs to complete commands and flags", completionCommand},
 	}
 }
 
@@ -99,7 +103,7 @@ func dispatch(ctx context.Context, args []string, out, errOut io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "livenessd judges whether the person in front of a door or kiosk is really there.\n\nUsage: livenessd COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %-24s %s\n", c.name, c.args, c.short)
+		fmt.Fprintf(w, "  %-10s %-24s %s\n", c.name, c.args, c.short)
 	}
 	fmt.Fprintf(w, `
 Configuration: defaults, then the file (-config, else %s where it
@@ -115,13 +119,21 @@ type flags struct {
 	env      *environment
 	file     string
 	settings []string
+	intro    string // of the help; "" for the usual line
 }
 
 func newFlags(env *environment, name, args string) *flags {
 	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), env: env}
 	f.SetOutput(env.err)
 	f.Usage = func() {
-		fmt.Fprintf(env.err, "Usage: livenessd %s [flags] %s\n\n", name, args)
+		if env.describe != nil {
+			env.describe(f.FlagSet, args)
+			return
+		}
+		if f.intro == "" {
+			f.intro = fmt.Sprintf("Usage: livenessd %s [flags] %s\n", name, args)
+		}
+		fmt.Fprintln(env.err, f.intro)
 		f.PrintDefaults()
 	}
 	f.StringVar(&f.file, "config", "", "configuration `file` (default "+defaultFile+" where it exists)")
@@ -144,7 +156,8 @@ func (f *flags) storeFlag(records string) {
 // config loads the effective configuration after Parse.
 func (f *flags) config() (Config, error) { return loadConfig(f.file, f.env.environ, f.settings) }
 
-// newLog makes the program's logger.
+// newLog makes the program's logger. Text goes to systemd's journal with its
+// fields where w leads there.
 func newLog(w io.Writer, c LogConfig) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
@@ -154,7 +167,11 @@ func newLog(w io.Writer, c LogConfig) *slog.Logger {
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	text := slog.NewTextHandler(w, o)
+	if j := newJournal(w, os.Getenv, level, text); j != nil {
+		return slog.New(j)
+	}
+	return slog.New(text)
 }
 
 // versionString names the build.

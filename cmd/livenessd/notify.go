@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // supervisor speaks sd_notify(3) to whoever started us; without a socket in
@@ -43,4 +47,57 @@ func (s supervisor) tell(state string) error {
 	defer conn.Close()
 	_, err = conn.Write([]byte(state))
 	return err
+}
+
+// report tells what `systemctl status` shows, whenever it changes, until ctx
+// ends.
+func (s supervisor) report(ctx context.Context, status func() string) error {
+	if s.socket == "" {
+		return nil
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for said := ""; ; {
+		if now := oneLine(status()); now != said {
+			if err := s.tell("STATUS=" + now); err == nil { // else in a second
+				said = now
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// firstPassed is the first descriptor that systemd passes: sd_listen_fds(3).
+const firstPassed = 3
+
+// passedListeners returns the sockets that systemd has opened for this process.
+// The caller closes them.
+func passedListeners(getenv func(string) string) (all []net.Listener, err error) {
+	if getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(getenv("LISTEN_FDS"))
+	if err != nil || n < 0 || n > 64 {
+		return nil, fmt.Errorf("LISTEN_FDS is %q, not a number of sockets", getenv("LISTEN_FDS"))
+	}
+	for fd := firstPassed; fd < firstPassed+n; fd++ {
+		unix.CloseOnExec(fd)
+		f := os.NewFile(uintptr(fd), "socket of systemd")
+		l, e := net.FileListener(f) // has a descriptor of its own
+		err = errors.Join(err, e, f.Close())
+		if e == nil {
+			all = append(all, l)
+		}
+	}
+	if err != nil {
+		for _, l := range all {
+			l.Close()
+		}
+		return nil, fmt.Errorf("a socket that systemd passed cannot be used: %w", err)
+	}
+	return all, nil
 }

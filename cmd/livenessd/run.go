@@ -188,6 +188,7 @@ func run(ctx context.Context, cfg Config, log *slog.Logger, say io.Writer, ready
 	})
 	group.Go(func() error { return prune(ctx, results, clock, log) })
 	group.Go(func() error { return term.keepHouse(ctx, filepath.Dir(cfg.Store.Path), clock) })
+	group.Go(func() error { return sup.report(ctx, term.summary) })
 
 	if cam.note != "" {
 		fmt.Fprintln(say, cam.note)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -53,14 +54,46 @@ func listen(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.
 		return nil, fmt.Errorf("page.listen: %w: choose another port, or stop what uses this one", err)
 	}
 	servers = append(servers, newServer(ctx, l, mux, log))
-	if cfg.LAN.Listen == "" {
-		return servers, nil
+	lan, err := lanListener(cfg.LAN, os.Getenv, log)
+	if lan == nil || err != nil {
+		return servers, err
 	}
-	s, err := listenLAN(ctx, cfg, reg, deps, log)
+	s, err := listenLAN(ctx, cfg, lan, reg, deps, log)
 	if err != nil {
+		lan.Close()
 		return servers, err
 	}
 	return append(servers, s), nil
+}
+
+// lanListener is the socket that systemd opened for other machines, else the
+// one that lan.listen names, else nil.
+func lanListener(cfg LANConfig, getenv func(string) string, log *slog.Logger) (net.Listener, error) {
+	passed, err := passedListeners(getenv)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(passed) > 1:
+		for _, l := range passed {
+			l.Close()
+		}
+		return nil, fmt.Errorf("systemd passed %d sockets: livenessd.socket may have one ListenStream", len(passed))
+	case len(passed) == 1:
+		if cfg.Listen != "" {
+			log.Info("systemd's socket is used, and not lan.listen", "socket", passed[0].Addr().String(), "lan.listen", cfg.Listen)
+		}
+		return passed[0], nil
+	case cfg.Listen == "":
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("lan.listen: %w: choose another port, or stop what uses this one", err)
+	}
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && getenv("NOTIFY_SOCKET") != "" {
+		log.Warn("the packaged unit lets no other machine through to lan.listen: leave it empty, and run `systemctl enable livenessd.socket` and `systemctl restart livenessd.socket livenessd`")
+	}
+	return l, nil
 }
 
 // apiConfig adds to c what both listeners have.
@@ -74,9 +107,9 @@ func listenerLabel(reg *prometheus.Registry, name string) prometheus.Registerer 
 	return prometheus.WrapRegistererWith(prometheus.Labels{"listener": name}, reg)
 }
 
-// listenLAN opens the listener for other machines: TLS, the dialects with
+// listenLAN makes the server for other machines on l: TLS, the dialects with
 // their own credentials, and the native API for who has the token.
-func listenLAN(ctx context.Context, cfg Config, reg *prometheus.Registry, deps api.Deps, log *slog.Logger) (*server, error) {
+func listenLAN(ctx context.Context, cfg Config, l net.Listener, reg *prometheus.Registry, deps api.Deps, log *slog.Logger) (*server, error) {
 	authorize := func(*http.Request) error { return errNoToken }
 	if cfg.LAN.TokenFile != "" {
 		var err error
@@ -93,10 +126,6 @@ func listenLAN(ctx context.Context, cfg Config, reg *prometheus.Registry, deps a
 	}), deps)
 	if err != nil {
 		return nil, fmt.Errorf("[lan] %w", err)
-	}
-	l, err := net.Listen("tcp", cfg.LAN.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("lan.listen: %w: choose another port, or stop what uses this one", err)
 	}
 	s := newServer(ctx, newCrowd(l, maxLANConnections), handler, log)
 	s.cert = cert

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -313,4 +314,22 @@ func (t *terminal) blamed(which func(code string) bool) []api.Reason {
 		}
 	}
 	return rs
+}
+
+// summary is one line for who looks after the machine.
+func (t *terminal) summary() string {
+	var whys []string
+	for _, r := range t.ready() {
+		whys = append(whys, r.Detail)
+	}
+	if len(whys) != 0 {
+		return "Not ready: " + strings.Join(whys, "; ")
+	}
+	for _, r := range t.warnings() {
+		whys = append(whys, r.Detail)
+	}
+	if len(whys) != 0 {
+		return "Ready, but " + strings.Join(whys, "; ")
+	}
+	return "Ready"
 }
