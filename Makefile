@@ -7,9 +7,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 BUILD_PACKAGES := g++ pkg-config libopencv-dev libopencv-contrib-dev opencv-data
 TEST_PACKAGES  := chromium nodejs npm ffmpeg
+DEB_PACKAGES   := dpkg-dev
 TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
-.PHONY: run test build build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
+.PHONY: run test build deb build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -23,6 +24,11 @@ test: build test-deps lint
 ## build: leave bin/livenessd
 build: deps
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/livenessd
+
+## deb: leave the Debian package in bin/; the same commit gives the same bytes
+deb: deps
+	$(call install,$(DEB_PACKAGES),:;)
+	GO=$(GO) packaging/build.sh
 
 ## build-tensorflow: fetch TensorFlow's C library and leave bin/livenessd-tensorflow, which runs the texture network by it
 build-tensorflow: deps
