@@ -8,9 +8,11 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 BUILD_PACKAGES := g++ pkg-config libopencv-dev libopencv-contrib-dev opencv-data
 TEST_PACKAGES  := chromium nodejs npm ffmpeg
 DEB_PACKAGES   := dpkg-dev
+APPLIANCE_PACKAGES := qemu-system-x86 qemu-utils mmdebstrap busybox-static cpio kmod e2fsprogs xz-utils python3
+APPLIANCE_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/livenessd/appliance
 TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
-.PHONY: run test build deb build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
+.PHONY: run test build deb test-package test-appliance build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -29,6 +31,20 @@ build: deps
 deb: deps
 	$(call install,$(DEB_PACKAGES),:;)
 	GO=$(GO) packaging/build.sh
+
+## test-package: install, upgrade, remove and purge the package in a bare system (root, and Debian's mirror)
+test-package: appliance-image
+	@old=$$(mktemp --suffix=.deb) && trap 'rm -f $$old' EXIT && cp -L bin/livenessd.deb $$old && set -x && \
+	DEB_VERSION=$$(packaging/version.sh)+next packaging/build.sh && packaging/trial.sh $(APPLIANCE_CACHE)/bare.tar $$old bin/livenessd.deb
+
+## test-appliance: the package in a guest with a real kernel, systemd and USB camera; RUN=name runs one check
+test-appliance: appliance-image
+	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) \
+	$(GO) test -count 1 -v -timeout 60m -run '$(or $(RUN),.)' ./appliance
+
+appliance-image: deb
+	$(call install,$(APPLIANCE_PACKAGES),:;)
+	@appliance/image.sh $(APPLIANCE_CACHE) $$(dpkg-deb -f bin/livenessd.deb Depends | sed 's/ ([^)]*)//g; s/,//g') v4l-utils
 
 ## build-tensorflow: fetch TensorFlow's C library and leave bin/livenessd-tensorflow, which runs the texture network by it
 build-tensorflow: deps

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 GO=${GO:-go}
-VERSION=$(packaging/version.sh)
+VERSION=${DEB_VERSION:-$(packaging/version.sh)}
 ARCH=$(dpkg --print-architecture)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 umask 022

@@ -89,7 +89,7 @@ type kioskScreen struct {
 func (k *kioskScreen) run(ctx context.Context, program []string, out io.Writer) error {
 	name, err := exec.LookPath(program[0])
 	if err != nil {
-		return fmt.Errorf("%s is not installed: `apt install cage chromium`: %w", program[0], err)
+		return fmt.Errorf("%s is not installed: `apt install cage chromium xwayland`: %w", program[0], err)
 	}
 	cmd := exec.CommandContext(ctx, name, program[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -196,7 +196,7 @@ func (s *lookout) judge(now time.Time, p ui.Pages, answered bool) error {
 	case !answered:
 		s.good = now
 	case p.PaintedMS >= 0 && painted.After(s.began) && now.Sub(painted) < s.silence:
-		s.good, s.seen = now, true
+		s.good, s.seen = painted, true
 	}
 	patience := s.first
 	if s.seen {

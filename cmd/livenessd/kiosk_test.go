@@ -33,6 +33,7 @@ func TestLookout(t *testing.T) {
 		{"page never comes", []moment{{2, -1, true, false}, {59, -1, true, false}, {61, -1, true, true}}},
 		{"page of the browser before", []moment{{2, 3, true, false}, {61, 62, true, true}}},
 		{"page stops", []moment{{10, 1, true, false}, {29, 20, true, false}, {31, 22, true, true}}},
+		{"page stops, and is asked for often", []moment{{10, 1, true, false}, {20, 11, true, false}, {28, 19, true, false}, {30, 21, true, true}}},
 		{"daemon away", []moment{{10, 1, true, false}, {11, 0, false, false}, {500, 0, false, false}, {505, -1, true, false}, {519, -1, true, false}, {521, -1, true, true}}},
 		{"daemon away from the start", []moment{{100, 0, false, false}, {150, -1, true, false}, {161, -1, true, true}}},
 	}

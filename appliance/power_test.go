@@ -1,0 +1,173 @@
+package appliance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// announced is what the daemon has told somebody, and must never forget.
+type announced struct {
+	results map[string]bool   // by id
+	events  map[uint64]string // by id, as they came
+}
+
+// write lets sessions begin and end until ctx does, and notes each result that
+// the daemon has announced before the power went.
+func (l *lab) write(ctx context.Context, known *announced) (made int) {
+	for ctx.Err() == nil {
+		status, body := l.ask(http.MethodPost, "/v1/sessions", `{"reference":"cut"}`)
+		var s struct{ ID, Result string }
+		if status != http.StatusCreated || json.Unmarshal([]byte(body), &s) != nil {
+			continue // not ready yet, or gone already
+		}
+		if status, _ := l.ask(http.MethodDelete, "/v1/sessions/"+s.ID, ""); status != http.StatusNoContent {
+			continue
+		}
+		made++ // told that it is done: then it has a result that stays
+		if status, body := l.ask(http.MethodGet, "/v1/sessions/"+s.ID, ""); status == http.StatusOK && json.Unmarshal([]byte(body), &s) == nil && s.Result != "" {
+			known.results[s.Result] = true
+		}
+	}
+	return made
+}
+
+// Ensure that after the power was cut while results were written everything
+// that was announced is there, with nobody's help.
+func TestPowerCut(t *testing.T) {
+	need(t)
+	cuts := count(t, "APPLIANCE_CUTS", 5)
+	disk := filepath.Join(suite.dir, "cuts.qcow2")
+	if err := Overlay(disk, installed(t), "qcow2"); err != nil {
+		t.Fatal(err)
+	}
+	known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
+	for n := range cuts + 1 {
+		l := boot(t, disk, Options{})
+		l.plug(first)
+		if n == 0 {
+			l.configure(testCamera, "SESSION_START=request")
+			l.tell(first, "fps 2") // so that the loop has time for calls
+		}
+		l.settled()
+		l.check(known)
+		if n == cuts {
+			l.off()
+			break
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Duration(2000+rand.IntN(4000))*time.Millisecond, func() {
+			l.Cut()
+			cancel()
+		})
+		var following sync.WaitGroup
+		following.Go(func() { l.follow(ctx, 0, func(id uint64, data string) { known.events[id] = data }) })
+		made := l.write(ctx, known)
+		cancel()
+		following.Wait()
+		t.Logf("cut %d: %d results written until then, %d announced in all", n+1, made, len(known.results))
+	}
+	if len(known.results) < cuts {
+		t.Errorf("only %d results were announced in %d cuts: the check shows little", len(known.results), cuts)
+	}
+}
+
+// follow reads the daemon's events from the first, until ctx ends or, if quiet
+// is not 0, until none came for so long.
+func (l *lab) follow(ctx context.Context, quiet time.Duration, take func(id uint64, data string)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Page+"/v1/events?after=0", nil)
+	if err != nil {
+		l.Error(err)
+		return
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return
+	}
+	defer resp.Body.Close()
+	var timer *time.Timer
+	if quiet != 0 {
+		timer = time.AfterFunc(quiet, cancel)
+	}
+	var id uint64
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+			if id, err = strconv.ParseUint(text, 10, 64); err != nil {
+				l.Error(err)
+			}
+		}
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			take(id, data)
+			if timer != nil {
+				timer.Reset(quiet)
+			}
+		}
+	}
+}
+
+// check compares what is there with what was announced.
+func (l *lab) check(known *announced) {
+	l.Helper()
+	for id := range known.results {
+		if status, body := l.ask(http.MethodGet, "/v1/results/"+id, ""); status != http.StatusOK {
+			l.Errorf("result %s was announced and is gone: %d %s", id, status, body)
+		}
+	}
+	there := map[uint64]string{}
+	l.follow(context.Background(), 3*time.Second, func(id uint64, data string) {
+		if id != uint64(len(there))+1 {
+			l.Errorf("event %d follows %d", id, len(there))
+		}
+		there[id] = data
+		if strings.Contains(data, "store.replaced") {
+			l.Errorf("the store was damaged: %s", data)
+		}
+	})
+	for id, data := range known.events {
+		if there[id] != data {
+			l.Errorf("event %d was announced as %s, and is %q", id, data, there[id])
+		}
+	}
+	l.Logf("%d results and %d events that were announced are there", len(known.results), len(known.events))
+}
+
+// Ensure that a store which somebody has damaged is set aside at the start,
+// and the terminal works on.
+func TestDamagedStore(t *testing.T) {
+	l := sharedGuest(t)
+	l.sh("systemctl stop livenessd; dd if=/dev/urandom of=/var/lib/livenessd/livenessd.db bs=4096 count=3 conv=notrunc status=none; systemctl start livenessd")
+	l.settled()
+	if got := l.sh("ls /var/lib/livenessd"); strings.Count(got, "livenessd.db") < 2 {
+		t.Errorf("the damaged file is not there: %s", got)
+	}
+	told := false
+	l.follow(context.Background(), 3*time.Second, func(_ uint64, data string) { told = told || strings.Contains(data, "store.replaced") })
+	if !told {
+		t.Error("no event tells of it")
+	}
+}
+
+// Ensure that a kernel which panics is reset by the hardware's watchdog.
+func TestHardwareWatchdog(t *testing.T) {
+	need(t)
+	l := boot(t, installed(t), Options{Append: "panic=0"})
+	l.sh("mkdir -p /etc/systemd/system.conf.d && sed 's/20$/10/' /usr/share/doc/livenessd/examples/hardware-watchdog.conf >/etc/systemd/system.conf.d/watchdog.conf && systemctl daemon-reexec; sync")
+	begin := time.Now()
+	go l.try("echo c >/proc/sysrq-trigger") // no answer comes
+	select {
+	case <-l.Ended():
+		t.Logf("the watchdog reset the machine %.1f s after the panic", time.Since(begin).Seconds())
+	case <-time.After(patience):
+		t.Errorf("nothing reset the machine for %v", patience)
+	}
+}
