@@ -49,7 +49,7 @@ func outcomes(out string) map[string]string {
 // daemon still reaches none by itself.
 func TestLANSocket(t *testing.T) {
 	l := sharedGuest(t)
-	l.sh("systemctl enable -q livenessd.socket && systemctl restart livenessd.socket livenessd.service")
+	l.sh("systemctl enable -q livenessd.socket && systemctl stop livenessd && systemctl start livenessd.socket livenessd")
 	lan := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	l.until("the API answers another machine", func() (bool, string) {
 		resp, err := lan.Get("https://" + l.LAN + "/healthz")

@@ -220,20 +220,38 @@ func (l *lab) ask(method, path, body string) (int, string) {
 
 // reasons returns why the terminal is not ready; none: it is.
 func (l *lab) reasons() (codes []string, answered bool) {
-	status, body := l.ask(http.MethodGet, "/readyz", "")
-	var said struct {
-		Reasons []struct{ Code string }
+	codes, _, answered = l.readyz()
+	return codes, answered
+}
+
+// complaints returns reasons and warnings together.
+func (l *lab) complaints() []string {
+	codes, warnings, answered := l.readyz()
+	if !answered {
+		return []string{"no answer"}
 	}
+	return append(codes, warnings...)
+}
+
+func (l *lab) readyz() (codes, warnings []string, answered bool) {
+	status, body := l.ask(http.MethodGet, "/readyz", "")
+	type list []struct{ Code string }
+	var said struct{ Reasons, Warnings list }
 	if status == 0 || json.Unmarshal([]byte(body), &said) != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	for _, r := range said.Reasons {
 		codes = append(codes, r.Code)
 	}
+	for _, r := range said.Warnings {
+		if r.Code != "clock" { // the guest reaches no time server
+			warnings = append(warnings, r.Code)
+		}
+	}
 	if status != http.StatusOK && codes == nil {
 		codes = []string{body}
 	}
-	return codes, true
+	return codes, warnings, true
 }
 
 // settled waits until the terminal is ready, and returns how long that took.

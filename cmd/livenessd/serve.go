@@ -91,7 +91,7 @@ func lanListener(cfg LANConfig, getenv func(string) string, log *slog.Logger) (n
 		return nil, fmt.Errorf("lan.listen: %w: choose another port, or stop what uses this one", err)
 	}
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && getenv("NOTIFY_SOCKET") != "" {
-		log.Warn("the packaged unit lets no other machine through to lan.listen: leave it empty, and run `systemctl enable livenessd.socket` and `systemctl restart livenessd.socket livenessd`")
+		log.Warn("the packaged unit lets no other machine through to lan.listen: leave it empty, and run `systemctl enable livenessd.socket` and `systemctl stop livenessd && systemctl start livenessd.socket livenessd`")
 	}
 	return l, nil
 }
