@@ -21,23 +21,33 @@ type announced struct {
 }
 
 // write lets sessions begin and end until ctx does, and notes each result that
-// the daemon has announced before the power went.
+// the daemon has announced.
 func (l *lab) write(ctx context.Context, known *announced) (made int) {
 	for ctx.Err() == nil {
-		status, body := l.ask(http.MethodPost, "/v1/sessions", `{"reference":"cut"}`)
-		var s struct{ ID, Result string }
-		if status != http.StatusCreated || json.Unmarshal([]byte(body), &s) != nil {
-			continue // not ready yet, or gone already
-		}
-		if status, _ := l.ask(http.MethodDelete, "/v1/sessions/"+s.ID, ""); status != http.StatusNoContent {
-			continue
-		}
-		made++ // told that it is done: then it has a result that stays
-		if status, body := l.ask(http.MethodGet, "/v1/sessions/"+s.ID, ""); status == http.StatusOK && json.Unmarshal([]byte(body), &s) == nil && s.Result != "" {
-			known.results[s.Result] = true
+		if l.once(known) {
+			made++
 		}
 	}
 	return made
+}
+
+// once lets one session begin and end, and reports whether its result was
+// announced.
+func (l *lab) once(known *announced) bool {
+	status, body := l.ask(http.MethodPost, "/v1/sessions", `{"reference":"cut"}`)
+	var s struct{ ID, Result string }
+	if status != http.StatusCreated || json.Unmarshal([]byte(body), &s) != nil {
+		return false // not ready yet, or gone already
+	}
+	if status, _ := l.ask(http.MethodDelete, "/v1/sessions/"+s.ID, ""); status != http.StatusNoContent {
+		return false
+	}
+	status, body = l.ask(http.MethodGet, "/v1/sessions/"+s.ID, "")
+	if status != http.StatusOK || json.Unmarshal([]byte(body), &s) != nil || s.Result == "" {
+		return false
+	}
+	known.results[s.Result] = true
+	return true
 }
 
 // Ensure that after the power was cut while results were written everything
