@@ -59,16 +59,14 @@ func (l *lab) settledBut(known string) time.Duration {
 	})
 }
 
-// note lets n sessions begin and end, and follows the events meanwhile. It
-// does not wait for ever: a terminal that cannot keep results may refuse.
+// note lets n sessions begin and end, and follows the events meanwhile.
 func (l *lab) note(known *announced, n int) {
 	l.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
+	ctx, cancel := context.WithCancel(context.Background())
 	following := make(chan struct{})
 	go func() {
 		defer close(following)
-		l.follow(ctx, 3*time.Second, func(id uint64, data string) { known.events[id] = data })
+		l.follow(ctx, 0, func(id uint64, data string) { known.events[id] = data })
 	}()
 	for range n {
 		if status, _ := l.ask(http.MethodGet, "/healthz", ""); status != http.StatusOK {
@@ -76,5 +74,6 @@ func (l *lab) note(known *announced, n int) {
 		}
 		l.once(known)
 	}
+	cancel()
 	<-following
 }

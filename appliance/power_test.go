@@ -102,11 +102,17 @@ func (l *lab) follow(ctx context.Context, quiet time.Duration, take func(id uint
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
+		if quiet != 0 {
+			l.Errorf("the events cannot be followed: %v", err)
+		}
 		return
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && quiet != 0 {
+		l.Errorf("the events cannot be followed: %s", resp.Status)
+	}
 	var timer *time.Timer
-	if quiet != 0 {
+	if quiet != 0 { // from the first answer on: a daemon that has just started has other things to do
 		timer = time.AfterFunc(quiet, cancel)
 	}
 	var id uint64
@@ -134,7 +140,7 @@ func (l *lab) check(known *announced) {
 		}
 	}
 	there := map[uint64]string{}
-	l.follow(context.Background(), 3*time.Second, func(id uint64, data string) {
+	l.follow(context.Background(), 5*time.Second, func(id uint64, data string) {
 		if id != uint64(len(there))+1 {
 			l.Errorf("event %d follows %d", id, len(there))
 		}
@@ -161,7 +167,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Errorf("the damaged file is not there: %s", got)
 	}
 	told := false
-	l.follow(context.Background(), 3*time.Second, func(_ uint64, data string) { told = told || strings.Contains(data, "store.replaced") })
+	l.follow(context.Background(), 5*time.Second, func(_ uint64, data string) { told = told || strings.Contains(data, "store.replaced") })
 	if !told {
 		t.Error("no event tells of it")
 	}

@@ -52,15 +52,15 @@ func TestLANSocket(t *testing.T) {
 	l.sh("systemctl enable -q livenessd.socket && systemctl stop livenessd && systemctl start livenessd.socket livenessd")
 	lan := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	l.until("the API answers another machine", func() (bool, string) {
-		resp, err := lan.Get("https://" + l.LAN + "/healthz")
+		resp, err := lan.Get("https://" + l.LAN + "/v1/results")
 		if err != nil {
 			return false, err.Error()
 		}
 		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK, resp.Status
+		return resp.StatusCode == http.StatusForbidden, resp.Status // who shows no token is told so
 	})
 	l.sh("systemctl disable -q --now livenessd.socket; systemctl restart livenessd")
-	if resp, err := lan.Get("https://" + l.LAN + "/healthz"); err == nil {
+	if resp, err := lan.Get("https://" + l.LAN + "/v1/results"); err == nil {
 		resp.Body.Close()
 		t.Error("with the socket disabled the API still answers other machines")
 	}
