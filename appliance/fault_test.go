@@ -2,6 +2,8 @@ package appliance
 
 import (
 	"fmt"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +24,7 @@ var fakes = []trouble{
 	{"repeated", "guest tell K0001 repeated", []string{"camera_repeated"}, "guest tell K0001 well"},
 	{"black", "guest tell K0001 black", []string{"camera_black"}, "guest tell K0001 well"},
 	{"slow", "guest tell K0001 fps 4", []string{"camera_slow"}, "guest tell K0001 well"},
+	{"silent until its USB device is reset", "guest tell K0001 wedged", []string{"camera_silent"}, ""},
 	{"pictures cut off", "guest tell K0001 truncate 20", nil, ""},
 	{"switched off in sysfs", "echo 0 >$(readlink -f /sys/bus/usb/devices/*-1/authorized)", []string{"camera_gone"}, "echo 1 >$(readlink -f /sys/bus/usb/devices/*-1/authorized)"},
 	{"driver taken away", "cd /sys/bus/usb/drivers/uvcvideo && ls -d *:1.0 >/run/interface && cat /run/interface >unbind", []string{"camera_gone"}, "cat /run/interface >/sys/bus/usb/drivers/uvcvideo/bind"},
@@ -46,6 +49,11 @@ var vivids = []trouble{
 func TestFaults(t *testing.T) {
 	l := sharedGuest(t)
 	l.endure(fakes)
+	_, body := l.ask(http.MethodGet, "/metrics", "")
+	if !regexp.MustCompile(`livenessd_camera_recoveries_total\{stage="reset"\} [1-9]`).MatchString(body) {
+		t.Error("no USB device was reset")
+	}
+	t.Log("counted:", regexp.MustCompile(`livenessd_camera_(?:recoveries|faults)_total\{[^}]*\} [1-9]\d*`).FindAllString(body, -1))
 }
 
 // The same with the kernel's own test camera, which has troubles of its own.

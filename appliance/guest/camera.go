@@ -178,7 +178,10 @@ func (d *usbDevice) request(setup, out []byte) ([]byte, error) {
 		return nil, errStall
 	case kind&0x60 == 0 && what == 0: // GET_STATUS
 		return []byte{0, 0}, nil
-	case kind&0xe0 == 0: // SET_CONFIGURATION, SET_INTERFACE, CLEAR_FEATURE
+	case kind == 0 && what == 9: // SET_CONFIGURATION: at the start, and after a reset
+		d.pictures.reset()
+		return nil, nil
+	case kind&0xe0 == 0: // SET_INTERFACE, CLEAR_FEATURE
 		return nil, nil
 	case kind == 0x21 && what == 1 && index&255 == 1: // SET_CUR of probe or commit
 		var p commitment

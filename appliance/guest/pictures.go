@@ -105,7 +105,7 @@ func (p *pictures) next() []byte {
 	p.count++
 	from := p.room
 	switch p.fault {
-	case "silent":
+	case "silent", "wedged":
 		return nil
 	case "frozen":
 		return from
@@ -131,6 +131,15 @@ func marked(b []byte, n uint64) []byte {
 	}
 	out := append(bytes.Clone(b[:2]), 0xff, 0xfe, 0, 10)
 	return append(binary.BigEndian.AppendUint64(out, n), b[2:]...)
+}
+
+// reset ends what a reset of the USB device mends.
+func (p *pictures) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault == "wedged" {
+		p.fault = ""
+	}
 }
 
 // wait returns how long a picture takes at the agreed interval.
@@ -165,7 +174,7 @@ func (p *pictures) obey(words []string) error {
 	switch {
 	case len(words) == 1 && words[0] == "well":
 		p.fault, p.fps, p.truncate = "", 0, 0
-	case len(words) == 1 && strings.Contains(" silent frozen repeated black ", " "+words[0]+" "):
+	case len(words) == 1 && strings.Contains(" silent wedged frozen repeated black ", " "+words[0]+" "):
 		p.fault = words[0]
 	case len(words) == 2 && words[0] == "truncate":
 		n, err := strconv.Atoi(words[1])
@@ -176,7 +185,7 @@ func (p *pictures) obey(words []string) error {
 		p.fps = v
 		return err
 	default:
-		return errors.New("say well, silent, frozen, repeated, black, truncate N or fps N")
+		return errors.New("say well, silent, wedged, frozen, repeated, black, truncate N or fps N")
 	}
 	return nil
 }
@@ -184,7 +193,7 @@ func (p *pictures) obey(words []string) error {
 // tell gives the camera with the serial number in front a fault, or none.
 func tell(args []string) error {
 	if len(args) < 2 {
-		return errors.New("tell SERIAL well|silent|frozen|repeated|black|truncate N|fps N")
+		return errors.New("tell SERIAL well|silent|wedged|frozen|repeated|black|truncate N|fps N")
 	}
 	conn, err := net.Dial("unix", socketOf(args[0]))
 	if err != nil {
