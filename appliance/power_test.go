@@ -18,6 +18,7 @@ import (
 type announced struct {
 	results map[string]bool   // by id
 	events  map[uint64]string // by id, as they came
+	jobs    map[string]bool   // by id
 }
 
 // write lets sessions begin and end until ctx does, and notes each result that
@@ -50,6 +51,27 @@ func (l *lab) once(known *announced) bool {
 	return true
 }
 
+// call asks in the words of GLAIR for nothing in particular, and notes the id
+// under which the answer says that the call is in the book.
+func (l *lab) call(known *announced, user, secret, key string) {
+	req, err := http.NewRequest(http.MethodPost, l.Page+"/face/v1/passive-liveness", strings.NewReader("--x--\r\n"))
+	if err != nil {
+		l.Error(err)
+		return
+	}
+	req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	req.Header.Set("x-api-key", key)
+	req.SetBasicAuth(user, secret)
+	resp, err := client.Do(req)
+	if err != nil {
+		return // the power is gone
+	}
+	resp.Body.Close()
+	if id := resp.Header.Get("Request-Id"); id != "" && resp.StatusCode == http.StatusBadRequest {
+		known.jobs[id] = true
+	}
+}
+
 // Ensure that after the power was cut while results were written everything
 // that was announced is there, with nobody's help.
 func TestPowerCut(t *testing.T) {
@@ -59,12 +81,19 @@ func TestPowerCut(t *testing.T) {
 	if err := Overlay(disk, installed(t), "qcow2"); err != nil {
 		t.Fatal(err)
 	}
-	known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
+	known := &announced{map[string]bool{}, map[uint64]string{}, map[string]bool{}}
+	var caller struct {
+		User, Secret string
+		APIKey       string `json:"api_key"`
+	}
 	for n := range cuts + 1 {
 		l := boot(t, disk, Options{})
 		l.plug(first)
 		if n == 0 {
-			l.configure(testCamera, "SESSION_START=request")
+			l.configure(testCamera, "SESSION_START=request", "API_RECORD_FIRST=true")
+			if err := json.Unmarshal([]byte(l.sh("livenessd key add -for glair -json cut")), &caller); err != nil {
+				t.Fatal(err)
+			}
 			l.tell(first, "fps 2") // so that the loop has time for calls
 		}
 		l.settled()
@@ -79,14 +108,20 @@ func TestPowerCut(t *testing.T) {
 			cancel()
 		})
 		var following sync.WaitGroup
+		following.Go(func() {
+			for ctx.Err() == nil {
+				l.call(known, caller.User, caller.Secret, caller.APIKey)
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
 		following.Go(func() { l.follow(ctx, 0, func(id uint64, data string) { known.events[id] = data }) })
 		made := l.write(ctx, known)
 		cancel()
 		following.Wait()
-		t.Logf("cut %d: %d results written until then, %d announced in all", n+1, made, len(known.results))
+		t.Logf("cut %d: %d results written until then; announced in all: %d results, %d events, %d jobs", n+1, made, len(known.results), len(known.events), len(known.jobs))
 	}
-	if len(known.results) < cuts {
-		t.Errorf("only %d results were announced in %d cuts: the check shows little", len(known.results), cuts)
+	if len(known.results) < cuts || len(known.jobs) < 10*cuts {
+		t.Errorf("only %d results and %d jobs were announced in %d cuts: the check shows little", len(known.results), len(known.jobs), cuts)
 	}
 }
 
@@ -154,7 +189,15 @@ func (l *lab) check(known *announced) {
 			l.Errorf("event %d was announced as %s, and is %q", id, data, there[id])
 		}
 	}
-	l.Logf("%d results and %d events that were announced are there", len(known.results), len(known.events))
+	if len(known.jobs) > 0 {
+		book := l.sh("livenessd jobs -json -limit 1000000")
+		for id := range known.jobs {
+			if !strings.Contains(book, id) {
+				l.Errorf("job %s was announced and is gone", id)
+			}
+		}
+	}
+	l.Logf("%d results, %d events and %d jobs that were announced are there", len(known.results), len(known.events), len(known.jobs))
 }
 
 // Ensure that a store which somebody has damaged is set aside at the start,
