@@ -3,51 +3,75 @@ package appliance
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Ensure that a disk that is full or cannot be written is said, that the
-// terminal decides on, that nothing it announced is lost, and that it recovers
-// by itself.
-func TestDisk(t *testing.T) {
+// Ensure that a full disk is said, that the terminal decides on, that nothing
+// it announced is lost, and that it recovers by itself.
+func TestFullDisk(t *testing.T) {
 	l := sharedGuest(t)
-	l.configure(testCamera, "SESSION_START=request")
-	l.tell(first, "fps 2") // so that the loop has time for calls
-	defer l.tell(first, "well")
-	l.settledBut("camera_slow")
-	for _, disk := range []struct{ name, spoil, mend string }{
+	before := l.restarts()
+	known := l.upTo("full", func() {
 		// As a log or somebody's download fills it.
-		{"full", "fallocate -l $(($(df --output=avail -B1 / | tail -1)-4096)) /var/fill || true; cat /dev/zero >>/var/fill 2>/dev/null; sync", "rm /var/fill; sync"},
-		// As the kernel does with a disk that gives errors.
-		{"read only", "sync; echo u >/proc/sysrq-trigger; sleep 1", "mount -o remount,rw /"},
-	} {
-		before := l.restarts()
-		known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
-		l.note(known, 2)
-		frames := l.metric("livenessd_analysis_seconds_count")
-		l.sh("%s", disk.spoil)
-		l.note(known, 2)
-		took := l.until("the disk that is "+disk.name+" is said", func() (bool, string) {
-			codes := l.complaints()
-			return slices.ContainsFunc(codes, func(c string) bool { return c == "store" || c == "disk" }), strings.Join(codes, " ")
-		})
-		l.until("frames are judged", func() (bool, string) { return l.metric("livenessd_analysis_seconds_count") > frames+2, "none" })
-		l.note(known, 2)
-		l.sh("%s", disk.mend)
-		back := l.settledBut("camera_slow")
-		l.note(known, 2)
-		t.Logf("%s: said after %.1f s; well %.1f s after it was mended", disk.name, took.Seconds(), back.Seconds())
-		l.sh("systemctl restart livenessd")
-		l.settledBut("camera_slow")
-		l.check(known)
-		if n := l.restarts() - before; n != 0 {
-			t.Errorf("%s: the daemon was restarted %d times", disk.name, n)
-		}
+		l.sh("fallocate -l $(($(df --output=avail -B1 / | tail -1)-4096)) /var/fill || true; cat /dev/zero >>/var/fill 2>/dev/null; sync")
+	})
+	l.sh("rm /var/fill; sync")
+	back := l.settledBut("camera_slow")
+	t.Logf("well %.1f s after there was room again", back.Seconds())
+	l.note(known, 2)
+	l.sh("systemctl restart livenessd")
+	l.settledBut("camera_slow")
+	l.check(known)
+	if n := l.restarts() - before; n != 0 {
+		t.Errorf("the daemon was restarted %d times", n)
 	}
 	l.configure(testCamera)
+	l.tell(first, "well")
+}
+
+// The same with a disk that the kernel lets nobody write any more, because it
+// gave errors, until the next boot.
+func TestReadOnlyDisk(t *testing.T) {
+	need(t)
+	disk := filepath.Join(suite.dir, "read-only.qcow2")
+	if err := Overlay(disk, installed(t), "qcow2"); err != nil {
+		t.Fatal(err)
+	}
+	l := boot(t, disk, Options{})
+	l.plug(first)
+	known := l.upTo("read only", func() {
+		l.sh("sync; echo 1 >/sys/fs/ext4/vda/trigger_fs_error; ! touch /var/probe 2>/dev/null")
+	})
+	l.Cut()
+	l = boot(t, disk, Options{})
+	l.plug(first)
+	l.settled()
+	l.check(known)
+}
+
+// upTo lets results be announced before and after something happens to the
+// disk, and waits until it is said.
+func (l *lab) upTo(name string, spoil func()) *announced {
+	l.Helper()
+	l.configure(testCamera, "SESSION_START=request")
+	l.tell(first, "fps 3") // so that the loop has time for calls
+	l.settledBut("camera_slow")
+	known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
+	l.note(known, 2)
+	frames := l.metric("livenessd_analysis_seconds_count")
+	spoil()
+	l.note(known, 2)
+	took := l.until("the disk that is "+name+" is said", func() (bool, string) {
+		codes := l.complaints()
+		return slices.ContainsFunc(codes, func(c string) bool { return c == "store" || c == "disk" }), strings.Join(codes, " ")
+	})
+	l.until("frames are judged", func() (bool, string) { return l.metric("livenessd_analysis_seconds_count") > frames+2, "none" })
+	l.Logf("%s: said %.1f s after two more sessions; %s", name, took.Seconds(), strings.Join(l.complaints(), " "))
+	return known
 }
 
 // settledBut waits until there is nothing to complain of but one thing.

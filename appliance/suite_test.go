@@ -298,7 +298,7 @@ func (l *lab) restarts() int {
 func (l *lab) configure(settings ...string) {
 	l.Helper()
 	unit := "[Service]\n"
-	for _, s := range settings {
+	for _, s := range append([]string{"CAMERA_ANALYSIS_THREADS=1"}, settings...) { // of two processors: somebody else must get a turn
 		unit += "Environment=LIVENESSD_" + s + "\n"
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, patience)
