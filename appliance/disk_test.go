@@ -30,7 +30,6 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the daemon was restarted %d times", n)
 	}
 	l.configure(testCamera)
-	l.tell(first, "well")
 }
 
 // The same with a disk that the kernel lets nobody write any more, because it
@@ -58,7 +57,6 @@ func TestReadOnlyDisk(t *testing.T) {
 func (l *lab) upTo(name string, spoil func()) *announced {
 	l.Helper()
 	l.configure(testCamera, "SESSION_START=request")
-	l.tell(first, "fps 3") // so that the loop has time for calls
 	l.settledBut("camera_slow")
 	known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
 	l.note(known, 2)

@@ -23,7 +23,7 @@ var fakes = []trouble{
 	{"frozen", "guest tell K0001 frozen", []string{"camera_frozen"}, "guest tell K0001 well"},
 	{"repeated", "guest tell K0001 repeated", []string{"camera_repeated"}, "guest tell K0001 well"},
 	{"black", "guest tell K0001 black", []string{"camera_black"}, "guest tell K0001 well"},
-	{"slow", "guest tell K0001 fps 4", []string{"camera_slow"}, "guest tell K0001 well"},
+	{"slow", "guest tell K0001 fps 1.5", []string{"camera_slow"}, "guest tell K0001 well"},
 	{"silent until its USB device is reset", "guest tell K0001 wedged", []string{"camera_silent"}, ""},
 	{"pictures cut off", "guest tell K0001 truncate 20", nil, ""},
 	{"switched off in sysfs", "echo 0 >$(readlink -f /sys/bus/usb/devices/*-1/authorized)", []string{"camera_gone"}, "echo 1 >$(readlink -f /sys/bus/usb/devices/*-1/authorized)"},
@@ -91,8 +91,11 @@ func (l *lab) endure(troubles []trouble) {
 		}
 		took := l.until(tr.name+" is over, and pictures come", func() (bool, string) {
 			codes := l.complaints()
+			if !slices.Contains(tr.want, "camera_slow") { // a busy emulator is slow at any moment
+				codes = slices.DeleteFunc(codes, func(c string) bool { return c == "camera_slow" })
+			}
 			now := l.metric("livenessd_frames_total")
-			fresh := now > frames+20 || now < frames
+			fresh := now > frames+5 || now < frames
 			return len(codes) == 0 && fresh, fmt.Sprint(codes)
 		})
 		l.Logf("%s: %s, well again after %.1f s", tr.name, said, took.Seconds())

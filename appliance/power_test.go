@@ -94,7 +94,6 @@ func TestPowerCut(t *testing.T) {
 			if err := json.Unmarshal([]byte(l.sh("livenessd key add -for glair -json cut")), &caller); err != nil {
 				t.Fatal(err)
 			}
-			l.tell(first, "fps 2") // so that the loop has time for calls
 		}
 		l.settled()
 		l.check(known)
