@@ -337,12 +337,6 @@ func (l *lab) unplug(c usbCamera) {
 	l.sh("systemctl stop camera-%s", c.serial)
 }
 
-// tell gives c a fault.
-func (l *lab) tell(c usbCamera, words string) {
-	l.Helper()
-	l.sh("guest tell %s %s", c.serial, words)
-}
-
 // installed returns a disk on which the package was installed as an integrator
 // does it. TestInstall looks at how that went.
 func installed(t *testing.T) string {
