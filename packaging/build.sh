@@ -12,7 +12,7 @@ mkdir -p bin tmp
 STAGE=$(mktemp -d -p tmp deb.XXXXXX)
 trap 'rm -rf "$STAGE"' EXIT
 
-"$GO" build -trimpath -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$STAGE/livenessd" ./cmd/livenessd
+"$GO" build -trimpath -buildmode=pie -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$STAGE/livenessd" ./cmd/livenessd
 
 # dpkg-shlibdeps wants to stand in a source package.
 mkdir -p "$STAGE/shlibs/debian"
@@ -26,7 +26,7 @@ DEPENDS=${DEPENDS#shlibs:Depends=}
 {
 	echo "livenessd ($VERSION) stable; urgency=medium"
 	echo
-	git log -20 --format='  * %s'
+	git log -20 --format='%w(78,2,4)* %s'
 	echo
 	echo " -- livenessd maintainers <livenessd@localhost>  $(date -uR -d "@$SOURCE_DATE_EPOCH")"
 } | gzip -9n >"$STAGE/changelog.gz"

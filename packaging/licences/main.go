@@ -77,6 +77,9 @@ func licence(dir string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if bytes.Contains(b, []byte("Apache License")) && bytes.Contains(b, []byte("Version 2.0, January 2004")) {
+			b = []byte("Apache License, version 2.0: /usr/share/common-licenses/Apache-2.0\n") // Debian keeps one copy
+		}
 		text = append(append(text, b...), '\n')
 	}
 	if len(text) == 0 {
