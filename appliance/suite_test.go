@@ -109,8 +109,18 @@ func boot(t *testing.T, base string, o Options) *lab {
 		t.Fatal(err)
 	}
 	t.Logf("booted in %.1f s", time.Since(begin).Seconds())
-	t.Cleanup(m.Cut)
-	return &lab{t, m, context.Background()}
+	l := &lab{t, m, context.Background()}
+	t.Cleanup(func() {
+		select {
+		case <-m.Ended():
+		default:
+			if t.Failed() {
+				l.report()
+			}
+			m.Cut()
+		}
+	})
+	return l
 }
 
 // sharedGuest is an installed system with a camera that works. A test that
