@@ -88,8 +88,9 @@ func Boot(ctx context.Context, img Image, disk, dir string, o Options) (*Machine
 		"-M", "q35", "-accel", "tcg,thread=multi,tb-size=1024", "-smp", "2", "-m", "2048", "-cpu", "max",
 		"-kernel", img.Kernel, "-initrd", img.Initrd, "-append", strings.TrimSpace("console=ttyS0 quiet panic=-1 " + o.Append),
 		"-nodefaults", "-display", "none",
-		// The host does not lose its page cache when the guest loses its power.
-		"-drive", "file=" + disk + ",if=none,id=d0,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=d0",
+		// What the guest flushes is in the file then: with cache=unsafe QEMU keeps the
+		// tables of the image to itself, and they go with it when the power is cut.
+		"-drive", "file=" + disk + ",if=none,id=d0,format=qcow2,cache=writeback", "-device", "virtio-blk-pci,drive=d0",
 		"-serial", "file:" + filepath.Join(dir, "serial.log"),
 		"-device", "virtio-serial-pci", "-chardev", "socket,id=a0,path=" + filepath.Join(dir, "agent") + ",server=on,wait=off",
 		"-device", "virtserialport,chardev=a0,name=agent.0",
