@@ -37,7 +37,8 @@ test-package: appliance-image
 	@old=$$(mktemp --suffix=.deb) && trap 'rm -f $$old' EXIT && cp -L bin/livenessd.deb $$old && set -x && \
 	DEB_VERSION=$$(packaging/version.sh)+next packaging/build.sh && packaging/trial.sh $(APPLIANCE_CACHE)/bare.tar $$old bin/livenessd.deb
 
-## test-appliance: the package in a guest with a real kernel, systemd and USB camera; RUN=name runs one check
+## test-appliance: the package in a guest with a real kernel, systemd and USB camera; RUN=name runs one check,
+##   APPLIANCE_REPLUGS=50 APPLIANCE_CUTS=25 more of what is done 10 and 3 times
 test-appliance: appliance-image
 	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) \
 	$(GO) test -count 1 -v -timeout 60m -run '$(or $(RUN),.)' ./appliance

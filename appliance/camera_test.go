@@ -51,7 +51,7 @@ func (l *lab) lost() time.Duration {
 // each time, without a restart.
 func TestReplug(t *testing.T) {
 	l := sharedGuest(t)
-	cycles := count(t, "APPLIANCE_REPLUGS", 50)
+	cycles := count(t, "APPLIANCE_REPLUGS", 10)
 	before := l.restarts()
 	opens := l.metric("livenessd_camera_opens")
 	var lost, back []time.Duration

@@ -76,7 +76,7 @@ func (l *lab) call(known *announced, user, secret, key string) {
 // that was announced is there, with nobody's help.
 func TestPowerCut(t *testing.T) {
 	need(t)
-	cuts := count(t, "APPLIANCE_CUTS", 5)
+	cuts := count(t, "APPLIANCE_CUTS", 3)
 	disk := filepath.Join(suite.dir, "cuts.qcow2")
 	if err := Overlay(disk, installed(t), "qcow2"); err != nil {
 		t.Fatal(err)
