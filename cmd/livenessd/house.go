@@ -24,6 +24,35 @@ func freeSpace(dir string) (uint64, error) {
 	return st.Bavail * uint64(st.Bsize), nil
 }
 
+// readOnly reports whether the file system of dir takes nothing new. The store
+// itself may not notice for a while: blocks that it has already can still be
+// written over.
+func readOnly(dir string) (bool, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return false, fmt.Errorf("the file system of %s: %w", dir, err)
+	}
+	return st.Flags&unix.ST_RDONLY != 0, nil
+}
+
+// diskTrouble says what the operator should know of the disk that dir is on;
+// "" when all is well.
+func diskTrouble(dir string) string {
+	if ro, err := readOnly(dir); err != nil {
+		return err.Error()
+	} else if ro {
+		return fmt.Sprintf("the file system of %s is read only: see dmesg, and exchange the disk if it had errors", dir)
+	}
+	free, err := freeSpace(dir)
+	switch {
+	case err != nil:
+		return err.Error()
+	case free < leastFree:
+		return fmt.Sprintf("%d MiB are free in %s: make room", free>>20, dir)
+	}
+	return ""
+}
+
 func freeOrNaN(free uint64, err error) float64 {
 	if err != nil {
 		return math.NaN() // a gauge that cannot be read
@@ -42,13 +71,9 @@ func (t *terminal) keepHouse(ctx context.Context, dir string, c *clock) error {
 	tick := time.NewTicker(houseEvery)
 	defer tick.Stop()
 	for {
-		free, err := freeSpace(dir)
-		switch {
-		case err != nil:
-			t.blame("disk", err.Error())
-		case free < leastFree:
-			t.blame("disk", fmt.Sprintf("%d MiB are free in %s: make room", free>>20, dir))
-		default:
+		if trouble := diskTrouble(dir); trouble != "" {
+			t.blame("disk", trouble)
+		} else {
 			t.excuse("disk")
 		}
 		if jump := c.look(time.Now(), time.Since(began)); jump != 0 {
