@@ -21,7 +21,7 @@ run: build
 
 ## test: everything, with the race detector and a real browser
 test: build test-deps lint
-	$(GO) test -race -timeout 9m ./...
+	$(GO) test -race -timeout 20m ./...
 
 ## build: leave bin/livenessd
 build: deps

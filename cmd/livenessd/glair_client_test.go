@@ -45,8 +45,8 @@ func TestGLAIRClientAgainstDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	want := regexp.MustCompile(`(?s)resolved \{"status":"success","result":\{"spoof_percentage":0\.0\d*,"status":"LOW"\}\}.*` +
-		`resolved \{"status":"success","result":\{"spoof_percentage":0\.9\d*,"status":"HIGH"\}\}.*` +
+	want := regexp.MustCompile(`(?s)resolved \{"status":"success","result":\{"spoof_percentage":0\.[0-4]\d*,"status":"LOW"\}\}.*` +
+		`resolved \{"status":"success","result":\{"spoof_percentage":0\.[5-9]\d*,"status":"HIGH"\}\}.*` +
 		`rejected \{"error":"Access to this API has been disallowed"\}`)
 	if !want.Match(said) {
 		t.Errorf("the client says\n%s", said)
