@@ -15,7 +15,6 @@ const (
 	frozenFrames   = 3                      // at least so many equal pictures, for cameras that are slow
 	repeatedFrames = 3                      // so many of earlier in a row are a recording and no accident
 	freshFrames    = 10                     // so many new ones in a row end that
-	rememberFrames = 4096                   // more than two minutes at 30 pictures a second
 	blackSamples   = 2                      // in a row
 	blackAfter     = 300 * time.Millisecond // a hand that passes is none
 	rateWindow     = time.Second
@@ -40,17 +39,13 @@ type watch struct {
 	since    time.Time // when it came first
 	repeated int
 	fresh    int
-	seen     map[uint64]struct{}
-	order    []uint64 // ring of what is in seen
-	next     int
+	seen     livenessd.Digests
 
 	dark      int // black samples in a row
 	darkSince time.Time
 }
 
-func newWatch(silence time.Duration) *watch {
-	return &watch{silence: silence, seen: make(map[uint64]struct{}, rememberFrames)}
-}
+func newWatch(silence time.Duration) *watch { return &watch{silence: silence} }
 
 // opened begins anew with a camera that agreed on rate pictures a second.
 // Pictures are remembered: a recording does not become new by being restarted.
@@ -72,7 +67,7 @@ func (w *watch) frame(digest uint64, at time.Time) {
 		return
 	}
 	w.digest, w.equal, w.since = digest, 1, at
-	if _, old := w.seen[digest]; old {
+	if w.seen.Has(digest) {
 		w.repeated++
 		w.fresh = 0
 		return
@@ -80,18 +75,7 @@ func (w *watch) frame(digest uint64, at time.Time) {
 	if w.fresh++; w.fresh >= freshFrames || w.repeated < repeatedFrames {
 		w.repeated = 0
 	}
-	w.remember(digest)
-}
-
-func (w *watch) remember(d uint64) {
-	if len(w.order) < rememberFrames {
-		w.order = append(w.order, d)
-	} else {
-		delete(w.seen, w.order[w.next])
-		w.order[w.next] = d
-		w.next = (w.next + 1) % rememberFrames
-	}
-	w.seen[d] = struct{}{}
+	w.seen.Add(digest)
 }
 
 // expire drops what came before the window that ends now.

@@ -10,9 +10,8 @@ import (
 // is noisy. Equal pictures mean that the feed stands still or is played again.
 
 const (
-	frozenFrames   = 3    // equal pictures in a row, together with Config.Frozen
-	repeatedFrames = 3    // pictures of earlier in a row that are a recording and no accident
-	rememberFrames = 4096 // more than two minutes at 30 frames a second
+	frozenFrames   = 3 // equal pictures in a row, together with Config.Frozen
+	repeatedFrames = 3 // pictures of earlier in a row that are a recording and no accident
 )
 
 // feed watches that time and pictures move on.
@@ -24,9 +23,7 @@ type feed struct {
 	equal    int       // how many times digest came in a row
 	since    time.Time // when digest came first
 	repeated int
-	seen     map[uint64]struct{}
-	order    []uint64 // ring of what is in seen
-	next     int
+	seen     livenessd.Digests
 }
 
 // step returns the flaw of the feed that o completes, or "".
@@ -44,14 +41,14 @@ func (f *feed) step(o *livenessd.Observation) livenessd.Reason {
 		return ""
 	}
 	f.digest, f.equal, f.since = o.Digest, 1, o.At
-	if _, old := f.seen[o.Digest]; old {
+	if f.seen.Has(o.Digest) {
 		if f.repeated++; f.repeated >= repeatedFrames {
 			return livenessd.RepeatedFeed
 		}
 		return ""
 	}
 	f.repeated = 0
-	f.remember(o.Digest)
+	f.seen.Add(o.Digest)
 	return ""
 }
 
@@ -61,21 +58,6 @@ func (f *feed) moved(o *livenessd.Observation) bool { return o.Digest != f.diges
 
 func (f *feed) restart(o *livenessd.Observation) {
 	f.digest, f.equal, f.since = o.Digest, 1, o.At
-}
-
-func (f *feed) remember(d uint64) {
-	if f.seen == nil {
-		f.seen = make(map[uint64]struct{}, rememberFrames)
-		f.order = make([]uint64, 0, rememberFrames)
-	}
-	if len(f.order) < rememberFrames {
-		f.order = append(f.order, d)
-	} else {
-		delete(f.seen, f.order[f.next])
-		f.order[f.next] = d
-		f.next = (f.next + 1) % rememberFrames
-	}
-	f.seen[d] = struct{}{}
 }
 
 // Track follows one face from frame to frame. A session's faces must all be

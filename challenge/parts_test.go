@@ -160,16 +160,22 @@ func TestValidate(t *testing.T) {
 func TestFeedForgets(t *testing.T) {
 	f := feed{frozenFor: time.Second, maxPause: time.Second}
 	o := &livenessd.Observation{At: epoch}
-	for i := range rememberFrames + 10 {
+	for i := range livenessd.MaxDigests + 10 {
 		o.Digest, o.At = uint64(i+1), o.At.Add(tick)
 		if r := f.step(o); r != "" {
 			t.Fatal(r)
 		}
 	}
-	if len(f.seen) != rememberFrames || len(f.order) != rememberFrames {
-		t.Errorf("remembers %d and %d", len(f.seen), len(f.order))
+	remembered := 0
+	for i := range uint64(livenessd.MaxDigests + 10) {
+		if f.seen.Has(i + 1) {
+			remembered++
+		}
 	}
-	if _, ok := f.seen[1]; ok {
+	if remembered != livenessd.MaxDigests {
+		t.Errorf("remembers %d", remembered)
+	}
+	if f.seen.Has(1) {
 		t.Error("remembers the first")
 	}
 }
