@@ -41,9 +41,9 @@ var headers = map[string]string{
 }
 
 // Handler serves the page at /, its files below /assets/ and /languages/, and
-// its WebSocket at /ws; /pages says whether a page is painting. It refuses requests whose Host is neither loopback nor
-// in Config.Hosts. Let its server's ReadHeaderTimeout be set: the handler
-// cannot bound what comes before it.
+// its WebSocket at /ws; /pages says whether a page is painting. It refuses
+// requests whose Host is neither loopback nor in Config.Hosts. Let its server's
+// ReadHeaderTimeout be set: the handler cannot bound what comes before it.
 func (u *UI) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", u.serveIndex)

@@ -112,7 +112,7 @@ func newestEvents(ctx context.Context, cfg Config) ([]byte, error) {
 	} else if errors.Is(err, livenessd.ErrBusy) {
 		var k *remoteKeys
 		if k, err = dialControl(cfg.Store.Path); err == nil {
-			defer k.client.CloseIdleConnections()
+			defer k.close()
 			err = k.call(ctx, http.MethodGet, "/events", nil, &events)
 		}
 	}
@@ -137,7 +137,7 @@ func daemonMetrics(ctx context.Context, cfg Config) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer k.client.CloseIdleConnections()
+	defer k.close()
 	var text string
 	err = k.call(ctx, http.MethodGet, "/metrics", nil, &text)
 	return []byte(text), err

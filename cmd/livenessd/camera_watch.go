@@ -48,7 +48,7 @@ func watchSightings(ctx context.Context, cfg Config, each func(sighting) error) 
 	if err != nil {
 		return err
 	}
-	defer daemon.client.CloseIdleConnections()
+	defer daemon.close()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {

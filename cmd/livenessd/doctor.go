@@ -133,7 +133,7 @@ func (d *doctor) service(ctx context.Context) {
 		d.add(findWarning, "daemon", "it cannot be asked: "+err.Error(), "run this as root, or name the daemon's -store")
 		return
 	}
-	defer k.client.CloseIdleConnections()
+	defer k.close()
 	s, err := k.status(ctx)
 	if err != nil {
 		d.add(findFault, "daemon", "it does not answer: "+err.Error(), "systemctl restart livenessd")

@@ -11,6 +11,7 @@ import (
 
 	"livenessd"
 	"livenessd/capture"
+	"livenessd/pipeline"
 )
 
 // cameras looks at what is plugged in and pinned, without opening the one that
@@ -126,7 +127,6 @@ const (
 	mostLooks = 6
 	dimMean   = 40  // luma of a whole picture below which faces want more light
 	glareMean = 215 // and above which less
-	briskEyes = 32  // pixels between the eyes from which a face is judged: pipeline's MinEyes
 )
 
 // picture looks at what the camera shows, through the daemon or by itself.
@@ -185,7 +185,7 @@ func (d *doctor) judge(v sighting) {
 		return
 	}
 	distance := fmt.Sprintf("eyes %.0f pixels apart, about %.2f m away with an ordinary lens", v.Eyes, v.Distance)
-	if v.Eyes < briskEyes {
+	if v.Eyes < pipeline.DefaultQuality().MinEyes {
 		d.add(findWarning, "face", distance+": too small to be judged", "bring the place to stand nearer, or set camera.width and height larger")
 	} else {
 		d.ok("face", "%s", distance)

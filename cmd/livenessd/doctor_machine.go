@@ -92,8 +92,7 @@ func (d *doctor) certificate() {
 	}
 	file, key := d.cfg.LAN.Certificate, d.cfg.LAN.Key
 	if file == "" {
-		dir := filepath.Dir(d.cfg.Store.Path)
-		file, key = filepath.Join(dir, ownCertificate), filepath.Join(dir, ownKey)
+		file, key = ownCertificateNames(filepath.Dir(d.cfg.Store.Path))
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && d.cfg.LAN.Certificate == "" {
 		d.ok("certificate", "the first start makes %s", file)

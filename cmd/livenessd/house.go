@@ -15,38 +15,32 @@ import (
 // told: some ten thousand results.
 const leastFree = 64 << 20 // bytes
 
-// freeSpace returns how many bytes this user may still write in dir.
-func freeSpace(dir string) (uint64, error) {
+// room returns how many bytes this user may still write in dir, and whether its
+// file system takes nothing new at all. The store itself may not notice that
+// for a while: blocks that it has already can still be written over.
+func room(dir string) (free uint64, readOnly bool, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("the free space of %s: %w", dir, err)
+		return 0, false, fmt.Errorf("the free space of %s: %w", dir, err)
 	}
-	return st.Bavail * uint64(st.Bsize), nil
+	return st.Bavail * uint64(st.Bsize), st.Flags&unix.ST_RDONLY != 0, nil
 }
 
-// readOnly reports whether the file system of dir takes nothing new. The store
-// itself may not notice for a while: blocks that it has already can still be
-// written over.
-func readOnly(dir string) (bool, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return false, fmt.Errorf("the file system of %s: %w", dir, err)
-	}
-	return st.Flags&unix.ST_RDONLY != 0, nil
+// freeSpace is room's first answer.
+func freeSpace(dir string) (uint64, error) {
+	free, _, err := room(dir)
+	return free, err
 }
 
 // diskTrouble says what the operator should know of the disk that dir is on;
 // "" when all is well.
 func diskTrouble(dir string) string {
-	if ro, err := readOnly(dir); err != nil {
-		return err.Error()
-	} else if ro {
-		return fmt.Sprintf("the file system of %s is read only: see dmesg, and exchange the disk if it had errors", dir)
-	}
-	free, err := freeSpace(dir)
+	free, readOnly, err := room(dir)
 	switch {
 	case err != nil:
 		return err.Error()
+	case readOnly:
+		return fmt.Sprintf("the file system of %s is read only: see dmesg, and exchange the disk if it had errors", dir)
 	case free < leastFree:
 		return fmt.Sprintf("%d MiB are free in %s: make room", free>>20, dir)
 	}

@@ -152,7 +152,7 @@ func openPins(cfg Config) (pins, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return k, func() { k.client.CloseIdleConnections() }, nil
+	return k, func() { k.close() }, nil
 }
 
 func (k remoteKeys) pin(ctx context.Context, name string) (id capture.Identity, err error) {

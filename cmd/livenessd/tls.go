@@ -125,10 +125,16 @@ const (
 // may hang at a door. Whoever wants it shorter brings one.
 const madeFor = 20 * 365 * 24 * time.Hour
 
+// ownCertificateNames returns where the certificate and key of our own making
+// are, or will be.
+func ownCertificateNames(dir string) (cert, key string) {
+	return filepath.Join(dir, ownCertificate), filepath.Join(dir, ownKey)
+}
+
 // ownCertificateFiles returns the certificate and key in dir, and makes them
 // when there are none.
 func ownCertificateFiles(dir string, hosts []string, now time.Time) (cert, key string, err error) {
-	cert, key = filepath.Join(dir, ownCertificate), filepath.Join(dir, ownKey)
+	cert, key = ownCertificateNames(dir)
 	_, err = os.Stat(cert)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return cert, key, err
