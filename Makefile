@@ -74,6 +74,7 @@ bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 3s ./pipeline ./store ./capture/sim ./challenge
 	$(GO) test -run '^$$' -bench 'Sustained|Load' -benchtime 1x -timeout 20m ./cmd/livenessd
 	$(GO) test -run '^$$' -bench 'Outside|Admit' -benchtime 150x ./cmd/livenessd
+	$(GO) test -run '^$$' -bench Active -benchtime 6x ./cmd/livenessd
 
 ## soak: ten minutes at 30 frames a second, memory printed
 soak: build
