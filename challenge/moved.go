@@ -41,10 +41,14 @@ func Moved(then, now *livenessd.Observation) (towards, amount float64, ok bool) 
 const (
 	// nodShare is how much of a nod five landmarks see: 0.3 to 0.6 by the
 	// project's network, of a turn all. What they do see is half noise, so
-	// beside a surface, and in a turn of more than nodFar degrees, they count
-	// nodBeside times.
+	// beside a surface they count nodBeside times and not 1/nodShare times; and
+	// in a turn of more than nodFar degrees they tell of it and hardly of a nod:
+	// nodTurned. With less beside a surface a nod of 15° and more, which is lost
+	// from sight in part, would be told as two thirds of what it is; now as
+	// four fifths.
 	nodShare  = 0.4
-	nodBeside = 0.6
+	nodBeside = 1.5
+	nodTurned = 0.6
 	nodFar    = 5.0
 
 	// How much more the surface sees of a turn and a nod than there is, inverse.
@@ -62,13 +66,14 @@ const (
 // not followed landmarks must do.
 func headTurn(then, now livenessd.Pose, m *Motion) (yaw, pitch float64) {
 	yaw, pitch = now.Yaw-then.Yaw, now.Pitch-then.Pitch
+	near := math.Exp(-(yaw / nodFar) * (yaw / nodFar))
+	nod := func(most float64) float64 { return nodTurned + near*(most-nodTurned) }
 	if !m.Followed {
-		near := math.Exp(-(yaw / nodFar) * (yaw / nodFar))
-		return yaw, pitch * (nodBeside + near*(1/nodShare-nodBeside))
+		return yaw, pitch * nod(1/nodShare)
 	}
 	x, y := math.Sin(radians(yaw)), math.Sin(radians(pitch))
 	w := 1 / (1 + math.Exp(-(trust - trustLost*(1-m.Sharp) - trustFar*math.Hypot(x, y))))
-	return degrees(w*surfaceYaw*m.Turn.X + (1-w)*x), degrees(-w*surfacePitch*m.Turn.Y + (1-w)*nodBeside*y)
+	return degrees(w*surfaceYaw*m.Turn.X + (1-w)*x), degrees(-w*surfacePitch*m.Turn.Y + (1-w)*nod(nodBeside)*y)
 }
 
 func radians(d float64) float64 { return d * math.Pi / 180 }
