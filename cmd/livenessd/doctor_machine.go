@@ -45,9 +45,12 @@ func (d *doctor) storeFile() {
 func (d *doctor) disk() {
 	dir := filepath.Dir(d.cfg.Store.Path)
 	free, err := freeSpace(dir)
+	refused := tryFile(dir)
 	switch {
 	case err != nil:
 		d.add(findFault, "disk", err.Error(), "make the folder and give it to the daemon's user")
+	case refused != nil:
+		d.add(findFault, "disk", refused.Error(), "until it is mended, results are kept in memory only")
 	case free < leastFree:
 		d.add(findFault, "disk", fmt.Sprintf("%d MiB are free in %s", free>>20, dir), "make room: results are kept in memory only when it is full")
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -15,34 +16,58 @@ import (
 // told: some ten thousand results.
 const leastFree = 64 << 20 // bytes
 
-// room returns how many bytes this user may still write in dir, and whether its
-// file system takes nothing new at all. The store itself may not notice that
-// for a while: blocks that it has already can still be written over.
-func room(dir string) (free uint64, readOnly bool, err error) {
+// freeSpace returns how many bytes this user may still write in dir.
+func freeSpace(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, false, fmt.Errorf("the free space of %s: %w", dir, err)
+		return 0, fmt.Errorf("the free space of %s: %w", dir, err)
 	}
-	return st.Bavail * uint64(st.Bsize), st.Flags&unix.ST_RDONLY != 0, nil
+	return st.Bavail * uint64(st.Bsize), nil
 }
 
-// freeSpace is room's first answer.
-func freeSpace(dir string) (uint64, error) {
-	free, _, err := room(dir)
-	return free, err
+// tryFile makes a file without a name in dir, which goes when it is closed, and
+// returns why that cannot be; nil too where it cannot be told. Nothing less
+// shows a file system that gave errors and takes nothing new: its flags stay as
+// they were (ext4 in Debian 12), and blocks that the store has
+// already can be written over, so that it fails days later.
+func tryFile(dir string) error {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	switch {
+	case err == nil:
+		return unix.Close(fd)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("the file system of %s is read only: see dmesg, and exchange the disk if it had errors", dir)
+	case errors.Is(err, unix.EIO):
+		return fmt.Errorf("%s: %w: see dmesg, and exchange the disk", dir, err)
+	}
+	return nil // no such files there, no space, or not for this user
 }
 
-// diskTrouble says what the operator should know of the disk that dir is on;
-// "" when all is well.
-func diskTrouble(dir string) string {
-	free, readOnly, err := room(dir)
+// volume looks after the file system that a folder is on.
+type volume struct {
+	dir     string
+	looks   int
+	refused error // by tryFile, when it was asked last
+}
+
+// tryEvery is how many looks pass between two tries: each is a write of some
+// kilobytes, for years.
+const tryEvery = 6
+
+// trouble says what the operator should know of it; "" when all is well.
+func (d *volume) trouble() string {
+	if d.looks%tryEvery == 0 {
+		d.refused = tryFile(d.dir)
+	}
+	d.looks++
+	free, err := freeSpace(d.dir)
 	switch {
 	case err != nil:
 		return err.Error()
-	case readOnly:
-		return fmt.Sprintf("the file system of %s is read only: see dmesg, and exchange the disk if it had errors", dir)
+	case d.refused != nil:
+		return d.refused.Error()
 	case free < leastFree:
-		return fmt.Sprintf("%d MiB are free in %s: make room", free>>20, dir)
+		return fmt.Sprintf("%d MiB are free in %s: make room", free>>20, d.dir)
 	}
 	return ""
 }
@@ -64,8 +89,9 @@ var began = time.Now()
 func (t *terminal) keepHouse(ctx context.Context, dir string, c *clock) error {
 	tick := time.NewTicker(houseEvery)
 	defer tick.Stop()
+	disk := volume{dir: dir}
 	for {
-		if trouble := diskTrouble(dir); trouble != "" {
+		if trouble := disk.trouble(); trouble != "" {
 			t.blame("disk", trouble)
 		} else {
 			t.excuse("disk")
