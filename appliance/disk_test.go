@@ -56,7 +56,7 @@ func TestReadOnlyDisk(t *testing.T) {
 // disk, and waits until it is said.
 func (l *lab) upTo(name string, spoil func()) *announced {
 	l.Helper()
-	l.configure(testCamera, "SESSION_START=request")
+	l.configure(testCamera, "SESSION_START=request", "SESSION_SHOW_RESULT=100ms")
 	l.settledBut("camera_slow")
 	known := &announced{results: map[string]bool{}, events: map[uint64]string{}}
 	l.note(known, 2)

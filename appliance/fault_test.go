@@ -30,9 +30,14 @@ var fakes = []trouble{
 	{"driver taken away", "cd /sys/bus/usb/drivers/uvcvideo && ls -d *:1.0 >/run/interface && cat /run/interface >unbind", []string{"camera_gone"}, "cat /run/interface >/sys/bus/usb/drivers/uvcvideo/bind"},
 }
 
+// noisy makes the kernel's test camera show noise, so that no two pictures are
+// alike, without the text that would keep black from being black. One that was
+// unbound has forgotten it.
+const noisy = "v4l2-ctl -d /dev/video0 -c test_pattern=21 -c osd_text_mode=2"
+
 // vivids are those that the kernel's own test camera can have.
 var vivids = []trouble{
-	{"unbound", "echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind", []string{"camera_gone"}, "echo vivid.0 >/sys/bus/platform/drivers/vivid/bind"},
+	{"unbound", "echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind", []string{"camera_gone"}, "echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; " + noisy},
 	{"disconnected", "v4l2-ctl -d /dev/video0 -c disconnect=1", nil, ""},
 	{"stream broken off", "v4l2-ctl -d /dev/video0 -c inject_fatal_streaming_error=1", nil, ""},
 	{"bad buffer", "v4l2-ctl -d /dev/video0 -c inject_v4l2_buf_flag_error=1", nil, ""},
@@ -42,6 +47,7 @@ var vivids = []trouble{
 	{"no buffer arrives", "v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=100", []string{"camera_silent"}, "v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=0"},
 	{"two of three buffers lost", "v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=66", []string{"camera_slow"}, "v4l2-ctl -d /dev/video0 -c percentage_of_dropped_buffers=0"},
 	{"black", "v4l2-ctl -d /dev/video0 -c test_pattern=5", []string{"camera_black"}, "v4l2-ctl -d /dev/video0 -c test_pattern=21"},
+	{"white", "v4l2-ctl -d /dev/video0 -c test_pattern=6", []string{"camera_black"}, "v4l2-ctl -d /dev/video0 -c test_pattern=21"},
 }
 
 // Ensure that each trouble of a camera is named, and recovered from without a
@@ -60,10 +66,13 @@ func TestFaults(t *testing.T) {
 func TestVividFaults(t *testing.T) {
 	l := sharedGuest(t)
 	l.unplug(first)
-	l.sh("modprobe vivid && sleep 1 && v4l2-ctl -d /dev/video0 -c test_pattern=21") // noise: no two pictures alike
+	l.sh("modprobe vivid && sleep 1 && %s", noisy)
 	l.configure(testCamera, "CAMERA_WIDTH=320", "CAMERA_HEIGHT=180")
 	l.settled()
 	l.endure(vivids)
+	if l.sh("rmmod vivid 2>&1 || true") == "" {
+		t.Error("the driver of a camera that streams was removed")
+	}
 	l.sh("systemctl stop livenessd; rmmod vivid")
 	l.plug(first)
 	l.configure(testCamera)
