@@ -17,8 +17,13 @@ import (
 // announced is what the daemon has told somebody, and must never forget.
 type announced struct {
 	results map[string]bool   // by id
+	waiting map[string]bool   // results of which it said that they are on no disk yet: a power cut may take them
 	events  map[uint64]string // by id, as they came
 	jobs    map[string]bool   // by id
+}
+
+func nothing() *announced {
+	return &announced{results: map[string]bool{}, waiting: map[string]bool{}, events: map[uint64]string{}, jobs: map[string]bool{}}
 }
 
 // write lets sessions begin and end until ctx does, and notes each result that
@@ -40,7 +45,10 @@ func (l *lab) once(known *announced) bool {
 		status, body = l.ask(http.MethodPost, "/v1/sessions", `{"reference":"cut"}`)
 		time.Sleep(50 * time.Millisecond)
 	}
-	var s struct{ ID, Result string }
+	var s struct {
+		ID, Result string
+		Unrecorded bool
+	}
 	if status != http.StatusCreated || json.Unmarshal([]byte(body), &s) != nil {
 		return false // not ready yet, or gone already
 	}
@@ -49,6 +57,10 @@ func (l *lab) once(known *announced) bool {
 	}
 	status, body = l.ask(http.MethodGet, "/v1/sessions/"+s.ID, "")
 	if status != http.StatusOK || json.Unmarshal([]byte(body), &s) != nil || s.Result == "" {
+		return false
+	}
+	if s.Unrecorded {
+		known.waiting[s.Result] = true
 		return false
 	}
 	known.results[s.Result] = true
@@ -85,7 +97,7 @@ func TestPowerCut(t *testing.T) {
 	if err := Overlay(disk, installed(t), "qcow2"); err != nil {
 		t.Fatal(err)
 	}
-	known := &announced{map[string]bool{}, map[uint64]string{}, map[string]bool{}}
+	known := nothing()
 	var caller struct {
 		User, Secret string
 		APIKey       string `json:"api_key"`
