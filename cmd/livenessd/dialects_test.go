@@ -137,13 +137,16 @@ func blurred(m image.Image, by int) image.Image {
 }
 
 // lit multiplies the light.
-func lit(m image.Image, by float64) image.Image {
+func lit(m image.Image, by float64) image.Image { return graded(m, by, 0) }
+
+// graded multiplies the light and adds to it, 0 to 255.
+func graded(m image.Image, by, plus float64) image.Image {
 	return drawn(m.Bounds().Size(), func(dst draw.Image) {
 		b := m.Bounds()
 		for y := range b.Dy() {
 			for x := range b.Dx() {
 				r, g, bl, _ := m.At(b.Min.X+x, b.Min.Y+y).RGBA()
-				v := func(c uint32) uint8 { return uint8(min(by*float64(c>>8), 255)) }
+				v := func(c uint32) uint8 { return uint8(min(by*float64(c>>8)+plus, 255)) }
 				dst.Set(x, y, color.RGBA{v(r), v(g), v(bl), 255})
 			}
 		}
@@ -201,8 +204,7 @@ func asPalettePNG(t *testing.T, m image.Image) []byte {
 // Ensure that every code of the five documents comes of a picture that
 // deserves it, through the very pipeline and judging of the daemon.
 func TestDialectsSeePictures(t *testing.T) {
-	// The album's pictures lie near the borders of what these networks see.
-	eyes := publicEyes(t)
+	eyes := newEyes(t)
 	a := newAlbum(t, eyes)
 	size := a.live.Bounds().Size()
 	mask := a.photo("masks", "with_mask", "0932.jpg")
@@ -212,18 +214,24 @@ func TestDialectsSeePictures(t *testing.T) {
 		"none":        drawn(image.Pt(320, 240), func(dst draw.Image) { draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src) }),
 		"several":     twice(a.around(0.6, 0.5, 0.6, 0.5)),
 		"too-near":    a.around(0.5, 0.02, 0.5, 0.02),
-		"near-border": a.around(-0.1, 0.6, 1, 0.6),
+		"near-border": a.around(0.02, 0.6, 1, 0.6),
 		"cropped":     a.around(-0.35, 0.6, 1, 0.6),
 		"occluded":    a.photo("masks", "without_mask", "2020-06-23-120107.jpg"),
-		"small":       scaled(a.live, size.X/5, size.Y/5, size),
-		"turned":      a.photo("masks", "without_mask", "0_0_lijian_0035.jpg"),
+		"small":       scaled(a.live, size.X/4, size.Y/4, size),
+		"turned":      a.photo("masks", "without_mask", "462.jpg"),
 		"blurred":     blurred(a.live, 12),
 		"dark":        lit(a.live, 0.3),
+		"dim":         graded(a.live, 0.25, 13),
+		"bright":      graded(a.live, 0.5, 200),
+		"doubtful":    a.photo("masks", "without_mask", "175.jpg"),
+		"over":        lit(a.live, 6),
+		"under":       lit(a.live, 0.1),
+		"faded":       graded(a.live, 0.2, 90),
 		"grey":        colourless(a.live),
 		"sunglasses":  a.photo("masks", "without_mask", "248.jpg"),
 		"mask":        mask,
 		"mask-blur":   blurred(mask, 8),
-		"masks":       twice(mask),
+		"masks":       twice(a.photo("masks", "with_mask", "0_0_0_copy_29.jpg")),
 		"two-dark":    twice(lit(a.around(0.6, 0.5, 0.6, 0.5), 0.3)),
 		"masks-blur":  twice(blurred(mask, 8)),
 		"on-its-side": onItsSide(a.live),
@@ -269,6 +277,7 @@ func TestDialectsSeePictures(t *testing.T) {
 		{"verihubs", "on-its-side", "", `"rotation":90`},
 
 		{"glair", "live", "", `"LOW"`},
+		{"glair", "doubtful", "", `"MODERATE"`},
 		{"glair", "spoof", "", `"HIGH"`},
 		{"glair", "none", "", `"face not detected"`},
 		{"glair", "several", "", `"too many faces detected"`},
@@ -296,6 +305,11 @@ func TestDialectsSeePictures(t *testing.T) {
 		{"bioid", "turned", "", `"WrongViewingDirection"`},
 		{"bioid", "blurred", "", `"ImageTooBlurry"`},
 		{"bioid", "sunglasses", "", `"IrisNotFound"`},
+		{"bioid", "dim", "", `"FaceTooDark"`},
+		{"bioid", "bright", "", `"FaceTooBright"`},
+		{"bioid", "over", "", `"ImageOverExposure"`},
+		{"bioid", "under", "", `"ImageUnderExposure"`},
+		{"bioid", "faded", "", `"FaceContrastTooLow"`},
 		{"bioid", "ahead to-one-side", "", `{"Success":true`},
 		{"bioid", "live squeezed", "", `"UnnaturalMotionDetected"`},
 

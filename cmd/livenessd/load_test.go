@@ -33,7 +33,7 @@ func BenchmarkLoad(b *testing.B) {
 	duration := asked(b, "TEST_LOAD", 15*time.Second)
 	for _, clients := range []int{0, 1, 8, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			l := newLoad(b)
+			l := newLoad(b, newEyes(b))
 			for b.Loop() {
 				l.measure(b, clients, duration)
 			}
@@ -43,9 +43,15 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkOutside prints how long a request takes with nothing else to do,
 // and which part of it is spent in the networks, in decoding the picture, and
-// in all the rest.
+// in all the rest: with the built-in networks, and with the public ones, which
+// take three times as long.
 func BenchmarkOutside(b *testing.B) {
-	l := newLoad(b)
+	b.Run("built-in", func(b *testing.B) { outside(b, newEyes(b)) })
+	b.Run("public", func(b *testing.B) { outside(b, publicEyes(b)) })
+}
+
+func outside(b *testing.B, eyes eyes) {
+	l := newLoad(b, eyes)
 	networks := l.trials(b)
 	ask := l.client(b)
 	for range 5 {
@@ -89,8 +95,8 @@ type load struct {
 	secret secrets
 }
 
-func newLoad(b *testing.B) *load {
-	l := &load{eyes: newEyes(b), first: &precedence{}, film: film(b, 90), secret: secrets{Name: "load", User: "load"}}
+func newLoad(b *testing.B, eyes eyes) *load {
+	l := &load{eyes: eyes, first: &precedence{}, film: film(b, 90), secret: secrets{Name: "load", User: "load"}}
 	log := slog.New(slog.DiscardHandler)
 	s, _, err := store.Open(filepath.Join(b.TempDir(), "s.db"), store.Options{})
 	if err != nil {
