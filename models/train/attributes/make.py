@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the attributes network: python3 make.py --data ../../../../shared/data --detector yunet_n_320_320.onnx --out ../../weights/attributes.onnx
 
-Finds the faces, draws things on them, trains the network on all of them, trains
+Finds the faces, puts things on them, trains the network on all of them, trains
 one network for each fold on the others, sets the points of decision by what the
 networks of the folds say of people they have not seen, and writes the ONNX file,
 its spec and a report. What is finished lies in --work and is not made again.
@@ -27,7 +27,7 @@ import samples
 from detector import Detector
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SEED, COUNT, EPOCHS, FOLD_EPOCHS = 1, 30000, 14, 8
+SEED, COUNT, EPOCHS, FOLD_EPOCHS = 1, 44000, 12, 8
 
 
 def log(*what):

@@ -12,18 +12,26 @@ import numpy as np
 
 import holds
 import things
-from head import Head, colour, noise
+import worn
+from head import Head, colour, lines, noise
 
 NAMES = ["mask", "sunglasses", "hat", "veil", "occlusion"]
 MASK, SUNGLASSES, HAT, VEIL, OCCLUSION = range(5)
-INPUT, SCALE = 48, 1.4  # pixels of the network's input; side of the crop in longer sides of the face box: tight, so that a near face looks as large as a far one
-WORK = 64               # longer side of the face box, in pixels, in the pictures that are drawn on
+INPUT, SCALE = 64, 1.4  # pixels of the network's input; side of the crop in longer sides of the face box: tight, so that a near face looks as large as a far one
+WORK = 96               # longer side of the face box, in pixels, in the pictures that are drawn on: a near face
 FOLDS = 5
 ALIKE = 0.9             # correlation above which two pictures are kept on one side of a split; nearly all pairs above it show one person
 
+# How often a real mask gets another colour, and a mask that is put on is a real one of somebody else.
+RECOLOUR, TRANSPLANT = 0.3, 0.6
+# How often a grey picture gets colours, a mouth is moved, a picture is cut tightly, and is turned.
+TINT, GRIMACE, TIGHTEN, TILT = 0.6, 0.3, 0.25, 0.5
+# How often a face is so near that nothing is lost but by the last step to the network's input.
+NEAR = 0.25
+
 # How often a source is drawn on for training. Half of all pictures should be of people in front of a camera.
-SHARE = {"with_mask": 0.18, "without_mask": 0.17, "faces": 0.24, "replay": 0.12, "nuaa": 0.12,
-         "clips": 0.07, "replay-attack": 0.04, "nuaa-print": 0.03, "sim": 0.03}
+SHARE = {"with_mask": 0.19, "without_mask": 0.19, "faces": 0.25, "replay": 0.11, "nuaa": 0.11,
+         "clips": 0.05, "replay-attack": 0.04, "nuaa-print": 0.03, "sim": 0.03}
 
 
 class Sample:
@@ -84,7 +92,7 @@ def alike(samples):
     grid = []
     for s in samples:
         m = np.float32([s.marks[0], s.marks[1], (s.marks[3] + s.marks[4]) / 2])
-        v = cv2.warpAffine(cv2.GaussianBlur(s.img, (0, 0), 2), cv2.getAffineTransform(m, eyes), (16, 16), borderMode=cv2.BORDER_REPLICATE)
+        v = cv2.warpAffine(cv2.GaussianBlur(s.img, (0, 0), WORK / 32), cv2.getAffineTransform(m, eyes), (16, 16), borderMode=cv2.BORDER_REPLICATE)
         v = cv2.cvtColor(v, cv2.COLOR_BGR2GRAY).astype(np.float32)
         grid.append((v - v.mean()) / (v.std() + 1e-3))
     a = np.array(grid)
@@ -103,11 +111,23 @@ def fold(who):
     return int(hashlib.sha256(("attributes" + who).encode()).hexdigest(), 16) % FOLDS
 
 
-def dress(rng, s):
-    """The sample's picture (float BGR) with things drawn on, its box, and its labels."""
+def dress(rng, s, cut, donors):
+    """The sample's picture (float BGR) with things put on, its box, and its labels.
+
+    cut is the outline of the mask that the sample wears, None where it is not
+    known; donors are (sample, outline) of masks that may be put on.
+    """
     labels = s.labels.copy()
     img, box, marks = s.img.astype(np.float32), s.box.copy(), s.marks.copy()
-    if rng.random() < 0.4:
+    if cut is not None and rng.random() < RECOLOUR:
+        img = worn.recolour(rng, img, Head(marks), cut)
+    if rng.random() < TINT and _grey(s.img):
+        img = _tint(rng, img)
+    if rng.random() < GRIMACE:
+        img = _grimace(rng, img, Head(marks))
+    if rng.random() < TIGHTEN:
+        img, box, marks = _tighten(rng, img, box, marks)
+    elif rng.random() < 0.4:
         img, box, marks = _surround(rng, img, box, marks)
     head = Head(marks)
     if rng.random() < 0.3:
@@ -121,7 +141,11 @@ def dress(rng, s):
     elif glasses < 0.4:
         img = things.spectacles(rng, img, head)
     if rng.random() < 0.25 and free[MASK] and free[OCCLUSION]:
-        img, labels[MASK] = things.mask(rng, img, head), 1
+        if donors and rng.random() < TRANSPLANT:
+            img = worn.transplant(rng, img, marks, *donors[rng.integers(len(donors))])
+        else:
+            img = things.mask(rng, img, head)
+        labels[MASK] = 1
     cover = rng.random()
     if cover < 0.22 and free[HAT] and labels[VEIL] != 1:
         img, labels[HAT] = things.hat(rng, img, head), 1
@@ -142,19 +166,66 @@ def dress(rng, s):
     return img, box, labels
 
 
+def _grey(img):
+    """Whether a picture (uint8) has no colours."""
+    return float(np.ptp(img, axis=2).mean()) < 4
+
+
+def _tint(rng, img):
+    """Gives a grey picture the colours of skin and hair, so that not all bare faces in colour are of the few sources that have it."""
+    u = rng.uniform
+    power = np.float32((u(1.3, 1.8), u(1.05, 1.3), u(0.7, 0.95)))
+    return 255 * (np.clip(img, 0, 255) / 255) ** power
+
+
+def _grimace(rng, img, head):
+    """Moves the mouth and what is around it: wider, narrower, corners up or down, pulled to a side; at times with the folds of a smile."""
+    y, x = np.mgrid[:img.shape[0], :img.shape[1]].astype(np.float32)
+    u, (mx, my), d = rng.uniform, head.points([(0, 1)])[0], head.d
+    near = np.exp(-((x - mx) ** 2 + (y - my) ** 2) / (2 * (u(0.3, 0.5) * d) ** 2))
+    dx, dy = (x - mx) * u(-0.3, 0.3), (y - my) * u(-0.4, 0.7)
+    dx += d * (u(-0.08, 0.08) + 0.06 * noise(rng, img.shape, 5))
+    dy += d * (u(-0.12, 0.12) + 0.06 * noise(rng, img.shape, 5)) + u(-0.4, 0.4) * (x - mx) ** 2 / d
+    if rng.random() < 0.5:
+        folds = np.zeros(img.shape[:2], np.float32)
+        for s in (-1, 1):
+            side = head.points([(s * 0.22, u(0.5, 0.6)), (s * u(0.38, 0.5), 0.8), (s * u(0.42, 0.55), u(0.95, 1.15))])
+            folds = np.maximum(folds, lines(img.shape, side, d * u(0.03, 0.08)))
+        img = img * (1 - u(0.1, 0.5) * cv2.GaussianBlur(folds, (0, 0), d * u(0.02, 0.06)))[..., None]
+    return cv2.remap(img, x + (near * dx).astype(np.float32), y + (near * dy).astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _tighten(rng, img, box, marks):
+    """Cuts the picture off near the face, on some sides into its box, as many pictures of the web are cut."""
+    h, w = img.shape[:2]
+    side = max(box[2:])
+    rim = rng.uniform(-0.08, 0.4, 4) * side
+    x, y = np.clip(np.round(box[:2] - rim[:2]), 0, None).astype(int)
+    right, low = np.minimum(np.round(box[:2] + box[2:] + rim[2:]), (w, h)).astype(int)
+    return img[y:low, x:right], box - (x, y, 0, 0), marks - (x, y)
+
+
 def _surround(rng, img, box, marks):
     """Puts a room around pictures that were cut tightly, or around any."""
     h, w = img.shape[:2]
     m = (rng.uniform(0.05, 0.5, 4) * WORK * (rng.random(4) < 0.7)).astype(int)
     if rng.random() < 0.5:
         out = cv2.copyMakeBorder(img, *m.tolist(), cv2.BORDER_REPLICATE)
-        back = cv2.GaussianBlur(out, (0, 0), 6)
+        back = cv2.GaussianBlur(out, (0, 0), WORK / 10)
     else:
         back = np.empty((h + m[0] + m[1], w + m[2] + m[3], 3), np.float32)
         back[:] = colour(rng)
         back = np.clip(back * (1 + 0.5 * noise(rng, back.shape, rng.integers(2, 12)))[..., None], 0, 255)
     back[m[0]:m[0] + h, m[2]:m[2] + w] = img
     return back, box + (m[2], m[0], 0, 0), marks + (m[2], m[0])
+
+
+def tilt(rng, img, box):
+    """The picture turned and stretched a little about the face: heads and boxes are never quite straight."""
+    middle = box[:2] + box[2:] / 2
+    turn, wide, slant = np.deg2rad(rng.normal(0, 10)), np.exp(rng.normal(0, 0.06)), rng.normal(0, 0.05)
+    m = np.array([[np.cos(turn) * wide, slant - np.sin(turn)], [np.sin(turn), np.cos(turn) / wide]])
+    return cv2.warpAffine(img, np.c_[m, middle - m @ middle], img.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def photograph(rng, img, box, hard=False):
@@ -167,10 +238,13 @@ def photograph(rng, img, box, hard=False):
         img = img * np.float32(u(0.75, 1.25, 3) if rng.random() < 0.75 else (u(0.2, 0.7), u(0.5, 0.9), 1))
     if hard or rng.random() < 0.6:
         img = 255 * np.clip(img / 255, 0, 1) ** u(0.7, 1.4) * (u(0.2, 0.5) if hard else np.exp(u(-0.7, 0.35)))
-    s = np.exp(u(np.log(24 if hard else 30), np.log(40 if hard else 64))) / WORK
-    img = cv2.resize(np.clip(img, 0, 255), None, fx=s, fy=s, interpolation=cv2.INTER_AREA)
+    s = 1 if not hard and rng.random() < NEAR else np.exp(u(np.log(24 if hard else 30), np.log(40 if hard else WORK))) / WORK
+    how = cv2.INTER_AREA if hard or rng.random() < 0.5 else cv2.INTER_LINEAR  # cameras that leave out lines alias as the pipeline does
+    img = cv2.resize(np.clip(img, 0, 255), None, fx=s, fy=s, interpolation=how)
     if hard or rng.random() < 0.35:
         img = cv2.GaussianBlur(img, (0, 0), u(0.4, 1.2))
+    elif rng.random() < 0.35:  # cameras sharpen
+        img = img + u(0.2, 1.2) * (img - cv2.GaussianBlur(img, (0, 0), u(0.7, 1.5)))
     if hard or rng.random() < 0.5:
         img = img + rng.normal(0, u(1, 12 if hard else 7), img.shape)
     img = np.clip(img, 0, 255).astype(np.uint8)
@@ -185,22 +259,31 @@ def photograph(rng, img, box, hard=False):
 
 
 def build(samples, count, seed):
-    """count pictures for training: uint8 (n, INPUT, INPUT, 3) BGR, int8 labels (n, 5), fold of each (n,)."""
+    """count pictures for training: uint8 (n, INPUT, INPUT, 3) BGR, int8 labels (n, 5), fold of each (n,).
+
+    Real masks are put only on faces of their own fold: a network that has not
+    seen a fold has seen none of its masks either.
+    """
     rng = np.random.default_rng(seed)
     by = {}
     for i, s in enumerate(samples):
         by.setdefault(s.source, []).append(i)
     sources = [k for k in SHARE if k in by]
     weights = np.array([SHARE[k] for k in sources])
-    # Real sunglasses, hats and hands are few: they come four times as often.
+    # Real sunglasses, hats and hands are few, and so are pictures in colour where most are grey: they come four times as often.
     odds = {}
     for k in sources:
-        p = np.array([4.0 if (samples[i].labels[1:] == 1).any() else 1.0 for i in by[k]])
+        p = np.array([(4.0 if (samples[i].labels[1:] == 1).any() else 1.0) * (1.0 if _grey(samples[i].img) else 4.0) for i in by[k]])
         odds[k] = p / p.sum()
     x, y, f = np.empty((count, INPUT, INPUT, 3), np.uint8), np.empty((count, len(NAMES)), np.int8), np.empty(count, np.int8)
+    cuts = [worn.outline(s.img, Head(s.marks)) if s.labels[MASK] == 1 and s.labels[OCCLUSION] == 0 else None for s in samples]
+    donors = [[(s, c) for s, c in zip(samples, cuts) if c is not None and fold(s.who) == k] for k in range(FOLDS)]
     for n in range(count):
         k = sources[rng.choice(len(sources), p=weights / weights.sum())]
-        s = samples[rng.choice(by[k], p=odds[k])]
-        img, box, y[n] = dress(rng, s)
-        x[n], f[n] = photograph(rng, img, box), fold(s.who)
+        i = rng.choice(by[k], p=odds[k])
+        f[n] = fold(samples[i].who)
+        img, box, y[n] = dress(rng, samples[i], cuts[i], donors[f[n]])
+        if rng.random() < TILT:
+            img = tilt(rng, img, box)
+        x[n] = photograph(rng, img, box)
     return x, y, f
