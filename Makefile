@@ -41,7 +41,7 @@ test-package: appliance-image
 ##   APPLIANCE_REPLUGS=50 APPLIANCE_CUTS=25 more of what is done 10 and 3 times
 test-appliance: appliance-image
 	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) \
-	$(GO) test -count 1 -v -timeout 60m -run '$(or $(RUN),.)' ./appliance
+	$(GO) test -count 1 -v -timeout 80m -run '$(or $(RUN),.)' ./appliance
 
 appliance-image: deb
 	$(call install,$(APPLIANCE_PACKAGES),:;)
@@ -96,7 +96,7 @@ fuzz: deps
 
 ## schemathesis: let that tool (pip install schemathesis) hold the server to its OpenAPI document
 schemathesis:
-	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 60m -run Schemathesis ./api
+	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 80m -run Schemathesis ./api
 
 # Installs what is missing and says what.
 define install

@@ -91,7 +91,7 @@ func (l *lab) note(known *announced, n int) {
 	following := make(chan struct{})
 	go func() {
 		defer close(following)
-		l.follow(ctx, 0, func(id uint64, data string) { known.events[id] = data })
+		l.follow(ctx, 0, 0, func(id uint64, data string) { known.events[id] = data })
 	}()
 	for range n {
 		if status, _ := l.ask(http.MethodGet, "/healthz", ""); status != http.StatusOK {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -133,10 +134,10 @@ func TestPowerCut(t *testing.T) {
 		following.Go(func() {
 			for ctx.Err() == nil {
 				l.call(known, caller.User, caller.Secret, caller.APIKey)
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond) // sessions shall have their turn
 			}
 		})
-		following.Go(func() { l.follow(ctx, 0, func(id uint64, data string) { known.events[id] = data }) })
+		following.Go(func() { l.follow(ctx, 0, 0, func(id uint64, data string) { known.events[id] = data }) })
 		made := l.write(ctx, known)
 		cancel()
 		following.Wait()
@@ -147,12 +148,12 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// follow reads the daemon's events from the first, until ctx ends or, if quiet
-// is not 0, until none came for so long.
-func (l *lab) follow(ctx context.Context, quiet time.Duration, take func(id uint64, data string)) {
+// follow reads the daemon's events after the one given, until ctx ends or, if
+// quiet is not 0, until none came for so long.
+func (l *lab) follow(ctx context.Context, after uint64, quiet time.Duration, take func(id uint64, data string)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Page+"/v1/events?after=0", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprint(l.Page, "/v1/events?after=", after), nil)
 	if err != nil {
 		l.Error(err)
 		return
@@ -197,7 +198,7 @@ func (l *lab) check(known *announced) {
 		}
 	}
 	there := map[uint64]string{}
-	l.follow(context.Background(), 5*time.Second, func(id uint64, data string) {
+	l.follow(context.Background(), 0, 5*time.Second, func(id uint64, data string) {
 		if id != uint64(len(there))+1 {
 			l.Errorf("event %d follows %d", id, len(there))
 		}
@@ -231,8 +232,14 @@ func TestDamagedStore(t *testing.T) {
 	if got := l.sh("ls /var/lib/livenessd"); strings.Count(got, "livenessd.db") < 2 {
 		t.Errorf("the damaged file is not there: %s", got)
 	}
+	// A new journal has gone on behind what the old one may have held, and says
+	// from where to whoever comes with a number of the old one.
+	var gone struct{ Error struct{ Oldest uint64 } }
+	if status, body := l.ask(http.MethodGet, "/v1/events?after=0", ""); status != http.StatusGone || json.Unmarshal([]byte(body), &gone) != nil || gone.Error.Oldest == 0 {
+		t.Fatalf("asked for the old journal's events it answers %d %s", status, body)
+	}
 	told := false
-	l.follow(context.Background(), 5*time.Second, func(_ uint64, data string) { told = told || strings.Contains(data, "store.replaced") })
+	l.follow(context.Background(), gone.Error.Oldest-1, 5*time.Second, func(_ uint64, data string) { told = told || strings.Contains(data, "store.replaced") })
 	if !told {
 		t.Error("no event tells of it")
 	}
