@@ -96,7 +96,7 @@ fuzz: deps
 
 ## schemathesis: let that tool (pip install schemathesis) hold the server to its OpenAPI document
 schemathesis:
-	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 80m -run Schemathesis ./api
+	TEST_SCHEMATHESIS=$(or $(TRIES),100) $(GO) test -count 1 -v -timeout 60m -run Schemathesis ./api
 
 # Installs what is missing and says what.
 define install

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"livenessd"
-	"livenessd/capture/sim"
-	"livenessd/challenge"
 	"livenessd/pipeline"
 )
 
@@ -48,15 +44,7 @@ type activeCosts struct {
 
 // play adds one session's.
 func (c *activeCosts) play(b *testing.B, p eyes, seed int64) {
-	s, err := sim.New(sim.Config{Seed: seed})
-	if err != nil {
-		b.Fatal(err)
-	}
-	n := 0
-	k, err := challenge.NewKiosk(challenge.DefaultConfig(), rand.New(rand.NewPCG(uint64(seed), 7)), func() string { n++; return fmt.Sprint(n) })
-	if err != nil {
-		b.Fatal(err)
-	}
+	s, k := onStage(b, "person", seed)
 	var face follower
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for range 15 * 60 {

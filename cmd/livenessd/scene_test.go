@@ -18,10 +18,9 @@ import (
 // limited is the scene of somebody who can hardly move the neck.
 const limited = "person-limited"
 
-// play runs one simulated scene through the real pipeline and the real
-// judgement until the first result, in the time of the pictures and not of the
-// clock. change, if not nil, may change what was seen before it is judged.
-func play(t testing.TB, eyes eyes, scene string, seed int64, change func(*livenessd.Observation)) *livenessd.Result {
+// onStage returns a simulated scene and a kiosk that draws its prompts by the
+// same seed.
+func onStage(t testing.TB, scene string, seed int64) (*sim.Sim, *challenge.Kiosk) {
 	t.Helper()
 	s, err := sim.New(sim.Config{Scene: scene, Seed: seed})
 	if err != nil {
@@ -32,6 +31,15 @@ func play(t testing.TB, eyes eyes, scene string, seed int64, change func(*livene
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, k
+}
+
+// play runs one simulated scene through the real pipeline and the real
+// judgement until the first result, in the time of the pictures and not of the
+// clock. change, if not nil, may change what was seen before it is judged.
+func play(t testing.TB, eyes eyes, scene string, seed int64, change func(*livenessd.Observation)) *livenessd.Result {
+	t.Helper()
+	s, k := onStage(t, scene, seed)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	if scene == limited { // somebody who knows the person says so
 		if err := k.Request("limited", "", true, at, at.Add(2*time.Minute)); err != nil {
