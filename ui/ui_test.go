@@ -80,10 +80,17 @@ type page struct {
 
 func visit(t *testing.T, s *httptest.Server) page {
 	t.Helper()
-	c, _, err := websocket.DefaultDialer.Dial(address(s), origin(s))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var c *websocket.Conn
+	// Until Run has begun pages are told to come again.
+	waitFor(t, "a page to be let in", func() bool {
+		var r *http.Response
+		var err error
+		c, r, err = websocket.DefaultDialer.Dial(address(s), origin(s))
+		if err != nil && (r == nil || r.StatusCode != http.StatusServiceUnavailable) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	t.Cleanup(func() { c.Close() })
 	c.SetReadDeadline(time.Now().Add(patience))
 	return page{t, c}
