@@ -41,6 +41,8 @@ type Presentation struct {
 	Frames  int     // pictures that gave the score
 	Of      int     // pictures looked at
 	Reason  string  // why it has no score; only if not Scored
+	Truth   float64 // where the head truly turned, in degrees above 0 and at most 360; 0: that is not known
+	Turned  float64 // where it was seen to turn, likewise; 0: it was not
 }
 
 // Setup is what a report says about how it was made.
@@ -57,8 +59,8 @@ type Setup struct {
 // Judge makes the report on ps, whose order does not matter.
 //
 // The error wraps livenessd.ErrInvalid when the threshold is none, when a
-// presentation has a score outside 0..1, a class or species that is not
-// known, or when no bona fide presentation or no attack has a score: there is
+// presentation has a score outside 0..1, a direction outside 0..360, a class or
+// species that is not known, or when no bona fide presentation or no attack has a score: there is
 // nothing to compare then, and the error says why there is no score.
 func Judge(setup Setup, ps []Presentation) (*Report, error) {
 	if !(setup.Threshold > 0 && setup.Threshold <= 1) {
@@ -80,6 +82,11 @@ func Judge(setup Setup, ps []Presentation) (*Report, error) {
 		if p.Scored && !(p.Score >= 0 && p.Score <= 1) {
 			return nil, fmt.Errorf("%w: %s: score %v is not between 0 and 1", livenessd.ErrInvalid, p.Path, p.Score)
 		}
+		for _, angle := range []float64{p.Truth, p.Turned} {
+			if !(angle >= 0 && angle <= 360) {
+				return nil, fmt.Errorf("%w: %s: direction %v is not between 0 and 360", livenessd.ErrInvalid, p.Path, angle)
+			}
+		}
 		g.add(p)
 	}
 	attack := pool(slices.Collect(maps.Values(species)))
@@ -94,7 +101,9 @@ func Judge(setup Setup, ps []Presentation) (*Report, error) {
 	for _, g := range species {
 		g.sort()
 	}
-	return newReport(setup, bona, attack, species), nil
+	r := newReport(setup, bona, attack, species)
+	r.Direction = directions(ps)
+	return r, nil
 }
 
 // group is presentations of one kind.

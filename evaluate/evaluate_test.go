@@ -420,3 +420,37 @@ func TestRoundUp(t *testing.T) {
 		t.Error("shorten")
 	}
 }
+
+// Ensure that directions are counted where the truth is known, and only there.
+func TestDirections(t *testing.T) {
+	ps := []Presentation{
+		{Class: BonaFide, Scored: true, Score: 0.9, Truth: 360, Turned: 40},     // right, a little up
+		{Class: BonaFide, Scored: true, Score: 0.9, Truth: 90, Turned: 136},     // 46 degrees off
+		{Class: BonaFide, Scored: true, Score: 0.1, Truth: 180, Turned: 360},    // the other way
+		{Class: BonaFide, Reason: "no_movement", Truth: 270},                    // not seen
+		{Class: BonaFide, Scored: true, Score: 0.9, Turned: 10},                 // not known
+		{Class: Attack, Species: "print", Scored: true, Score: 0.2, Turned: 20}, // not known
+	}
+	setup := Setup{Threshold: 0.5, JudgedBy: "motion", Level: "sequence", Species: map[string]string{"print": "p"}}
+	r, err := Judge(setup, ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := r.Direction; d == nil || d.Wrong.Errors != 3 || d.Wrong.Of != 4 || d.Opposite != 1 || d.Unseen != 1 {
+		t.Errorf("%+v", d)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "direction wrong") {
+		t.Errorf("%v: %s", err, text.String())
+	}
+	for i := range ps {
+		ps[i].Truth = 0
+	}
+	if r, err = Judge(setup, ps); err != nil || r.Direction != nil {
+		t.Errorf("without a truth: %+v, %v", r.Direction, err)
+	}
+	ps[0].Truth = 361
+	if _, err = Judge(setup, ps); err == nil {
+		t.Error("a direction of 361 degrees is accepted")
+	}
+}

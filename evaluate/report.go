@@ -21,6 +21,7 @@ import (
 //   - AUC: how often a person scores higher than an attack.
 //   - NonResponse: presentations without a score (BPNRR and APNRR); they are in
 //     none of the other rates.
+//   - Direction: how often heads were seen to turn where they truly did.
 type Report struct {
 	Version       string                `json:"version"`
 	JudgedBy      string                `json:"judged_by"`
@@ -38,8 +39,9 @@ type Report struct {
 	EER           Equal                 `json:"eer"`
 	AUC           Estimate              `json:"auc"`
 	NonResponse   NonResponse           `json:"non_response"`
-	Species       []Species             `json:"species"` // worst first
-	Points        []Point               `json:"points"`  // by threshold, ascending
+	Direction     *Direction            `json:"direction,omitempty"` // nil where no turn is known
+	Species       []Species             `json:"species"`             // worst first
+	Points        []Point               `json:"points"`              // by threshold, ascending
 
 	bona, attack *group
 	species      map[string]*group

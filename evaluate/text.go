@@ -55,7 +55,7 @@ func (r *Report) rows() []row {
 		}
 		rows = append(rows, proportionRow("APCER "+s.Name, *s.APCER, note))
 	}
-	return append(rows,
+	rows = append(rows,
 		proportionRow("APCER pooled", r.APCERPooled, "all species together"),
 		proportionRow("BPCER", r.BPCER, "people refused"),
 		estimateRow("ACER", r.ACER, "mean of worst APCER and BPCER"),
@@ -65,6 +65,10 @@ func (r *Report) rows() []row {
 		proportionRow("no response, people", r.NonResponse.BonaFide, list(r.NonResponse.BonaFideReasons)),
 		proportionRow("no response, attacks", r.NonResponse.Attack, list(r.NonResponse.AttackReasons)),
 	)
+	if d := r.Direction; d != nil {
+		rows = append(rows, proportionRow("direction wrong", d.Wrong, fmt.Sprintf("by more than 45 degrees; %d by more than 90, %d not seen to turn", d.Opposite, d.Unseen)))
+	}
+	return rows
 }
 
 func proportionRow(name string, p Proportion, note string) row {

@@ -20,6 +20,7 @@ type evalOptions struct {
 	models    []string
 	level     string
 	motion    bool
+	turns     string // file
 	gate      bool
 	threshold float64 // 0: the networks' own
 	json      bool
@@ -41,6 +42,7 @@ func parseEval(env *environment, args []string) (*evalOptions, Config, error) {
 	})
 	f.StringVar(&o.level, "level", "sequence", "what one presentation is: frame, or sequence (a folder of pictures)")
 	f.BoolVar(&o.motion, "motion", false, "judge sequences by their movement alone")
+	f.StringVar(&o.turns, "turns", "", "with -motion: `file` (CSV: folder,direction) that says where heads turn in the picture: left, right, up, down, or degrees (90 up, 180 left)")
 	f.BoolVar(&o.gate, "gate", false, "do not score pictures of poor quality, as the kiosk does not")
 	f.Func("threshold", "live at this `score` or above (default the networks' own)", func(s string) (err error) {
 		o.threshold, err = strconv.ParseFloat(s, 64)
@@ -69,6 +71,8 @@ func (o *evalOptions) check() error {
 		return fmt.Errorf("%w: -level is %q, want frame or sequence", livenessd.ErrInvalid, o.level)
 	case o.motion && o.level == "frame":
 		return fmt.Errorf("%w: -motion judges sequences: one frame does not move", livenessd.ErrInvalid)
+	case o.turns != "" && !o.motion:
+		return fmt.Errorf("%w: -turns tells where heads turn, which nothing but -motion looks at: give both", livenessd.ErrInvalid)
 	case o.motion && o.gate:
 		return fmt.Errorf("%w: -gate asks for faces that look straight ahead, -motion for heads that turn: give one of them", livenessd.ErrInvalid)
 	}
@@ -109,6 +113,9 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	jobs, err := o.find(ctx, env.err)
 	if err != nil {
 		return misusedUnlessStopped(ctx), err
+	}
+	if err := readTurns(o.turns, jobs); err != nil {
+		return exitMisused, err
 	}
 	page, err := newOutput("-html", o.html)
 	if err != nil {

@@ -13,6 +13,7 @@ type evalJob struct {
 	evalFiles
 	class   evaluate.Class
 	species string
+	truth   float64 // where the head turns, as evaluate.Presentation has it
 }
 
 // find lists the presentations of all folders, and says what it passed over.
@@ -24,7 +25,7 @@ func (o *evalOptions) find(ctx context.Context, warn io.Writer) ([]evalJob, erro
 			return err
 		}
 		for _, p := range found.presentations {
-			jobs = append(jobs, evalJob{p, class, species})
+			jobs = append(jobs, evalJob{evalFiles: p, class: class, species: species})
 		}
 		if found.skipped > 0 {
 			fmt.Fprintf(warn, "livenessd eval: %s: %d files that are no pictures were passed over\n", dir, found.skipped)
@@ -77,7 +78,7 @@ func (o *evalOptions) judge(ctx context.Context, terminal io.Writer, eyes analyz
 		if err != nil {
 			return nil, err
 		}
-		p.Class, p.Species = j.class, j.species
+		p.Class, p.Species, p.Truth = j.class, j.species, j.truth
 		presentations = append(presentations, p)
 	}
 	if unreadable > maxComplaints {

@@ -56,7 +56,7 @@ func (s *evalScorer) score(ctx context.Context, e evalFiles) (evaluate.Presentat
 	if s.motion {
 		t.judgeMotion()
 	}
-	p.Scored, p.Score, p.Frames = t.frames > 0, t.value, t.frames
+	p.Scored, p.Score, p.Frames, p.Turned = t.frames > 0, t.value, t.frames, t.turned
 	if !p.Scored {
 		p.Reason = t.main()
 	}
@@ -118,7 +118,8 @@ type tally struct {
 	weighted challenge.WeightedScore
 	moves    []livenessd.Observation // of -motion: faces alone, nothing else is needed
 	value    float64
-	frames   int // that gave a score
+	turned   float64 // of -motion: where the head turned, in degrees; 0: nowhere
+	frames   int     // that gave a score
 	why      map[string]int
 	first    []string // reasons in the order in which they came
 }
@@ -172,6 +173,7 @@ func (t *tally) judgeMotion() {
 		}
 		return
 	}
+	t.turned = farthest(t.moves)
 	score, ok := challenge.MotionScore(t.moves)
 	if !ok {
 		t.first, t.why = nil, map[string]int{} // it was seen well enough
@@ -179,4 +181,16 @@ func (t *tally) judgeMotion() {
 		return
 	}
 	t.value, t.frames = score, len(t.moves)
+}
+
+// farthest returns where the head turned, in the picture that is turned most
+// against the first one; 0 where none is.
+func farthest(moves []livenessd.Observation) (towards float64) {
+	most := 0.0
+	for i := range moves[1:] {
+		if to, amount, ok := challenge.Moved(&moves[0], &moves[i+1]); ok && amount > most {
+			towards, most = to, amount
+		}
+	}
+	return towards
 }

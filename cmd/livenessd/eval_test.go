@@ -90,6 +90,8 @@ func TestEvalRefuses(t *testing.T) {
 		{"level", append(both, "-level", "video"), []string{"-level", "video"}},
 		{"motion of a frame", append(both, "-motion", "-level", "frame"), []string{"-motion"}},
 		{"motion behind the gate", append(both, "-motion", "-gate"), []string{"-gate", "-motion"}},
+		{"turns without motion", append(both, "-turns", file), []string{"-turns", "-motion"}},
+		{"turns", append(both, "-motion", "-turns", "/nowhere"), []string{"-turns", "/nowhere"}},
 		{"threshold", append(both, "-threshold", "NaN"), []string{"-threshold"}},
 		{"models", append(both, "-models", "/nowhere"), []string{"-models", "/nowhere"}},
 		{"page", append(both, "-html", "/nowhere/r.html"), []string{"-html", "/nowhere"}},
@@ -203,7 +205,7 @@ func TestEvalStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	eyes := fakeEyes(func(int) (livenessd.Observation, error) { cancel(); return seen(0.5, 50, ""), nil })
 	o := &evalOptions{level: "frame"}
-	ps, err := o.judge(ctx, &bytes.Buffer{}, &eyes, []evalJob{{evalFiles{name, []string{name, name}}, evaluate.BonaFide, ""}})
+	ps, err := o.judge(ctx, &bytes.Buffer{}, &eyes, []evalJob{{evalFiles{name, []string{name, name}}, evaluate.BonaFide, "", 0}})
 	if ps != nil || err == nil || !strings.Contains(err.Error(), "stopped after 1 of 2") {
 		t.Errorf("%v %v", ps, err)
 	}
