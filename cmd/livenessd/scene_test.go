@@ -106,10 +106,10 @@ func eyesOf(t testing.TB, dirs ...string) eyes {
 	return p
 }
 
-// Ensure that simulated people of all kinds pass and that attacks never do, and
-// prints not even where the texture takes them for skin; a recording of a head
-// that moves all the time may then guess right. TEST_SEEDS says how many of
-// each (make seeds); the browser tests show one of each.
+// Ensure that 98 of 100 simulated people of all kinds pass and that attacks
+// never do, and prints not even where the texture takes them for skin; a
+// recording of a head that moves all the time may then guess right. TEST_SEEDS
+// says how many of each (make seeds); the browser tests show one of each.
 func TestSeeds(t *testing.T) {
 	v := os.Getenv("TEST_SEEDS")
 	if v == "" {
@@ -139,6 +139,7 @@ func TestSeeds(t *testing.T) {
 
 func playSeeds(t *testing.T, p eyes, sc sim.Scene, seeds int, change func(*livenessd.Observation)) {
 	outcomes, reasons := map[livenessd.Outcome]int{}, map[livenessd.Reason]int{}
+	wrong := 0
 	for seed := range int64(seeds) {
 		r := play(t, p, sc.Name, 1000+seed, change)
 		if r == nil {
@@ -150,8 +151,12 @@ func playSeeds(t *testing.T, p eyes, sc sim.Scene, seeds int, change func(*liven
 			reasons[why]++
 		}
 		if (r.Outcome == livenessd.Live) == sc.Attack {
-			t.Errorf("seed %d: %s %v, attempt %d, %v", 1000+seed, r.Outcome, r.Reasons, r.Attempt, r.Movements)
+			wrong++
+			t.Logf("seed %d: %s %v, attempt %d, %v", 1000+seed, r.Outcome, r.Reasons, r.Attempt, r.Movements)
 		}
+	}
+	if allowed := map[bool]int{false: seeds / 50}[sc.Attack]; wrong > allowed {
+		t.Errorf("%d are judged wrongly, %d may be", wrong, allowed)
 	}
 	t.Logf("%d seeds: %v %v", seeds, outcomes, reasons)
 }
