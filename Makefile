@@ -12,7 +12,7 @@ APPLIANCE_PACKAGES := qemu-system-x86 qemu-utils mmdebstrap busybox-static cpio 
 APPLIANCE_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/livenessd/appliance
 TENSORFLOW_PACKAGES := ca-certificates curl unzip binutils
 
-.PHONY: run test build deb test-package test-appliance build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
+.PHONY: run test build deb test-package test-appliance power-cuts build-tensorflow test-tensorflow lint bench soak deps test-deps screenshots seeds fuzz schemathesis clean
 
 ## run: build, start the daemon with the first camera (or a simulated person), print the page's address
 run: build
@@ -42,6 +42,11 @@ test-package: appliance-image
 test-appliance: appliance-image
 	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) \
 	$(GO) test -count 1 -v -timeout 80m -run '$(or $(RUN),.)' ./appliance
+
+## power-cuts: 500 power cuts while results and calls are written, in the guest (hours); CUTS=n for another number
+power-cuts: appliance-image
+	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) APPLIANCE_CUTS=$(or $(CUTS),500) \
+	$(GO) test -count 1 -v -timeout 24h -run TestPowerCut ./appliance
 
 appliance-image: deb
 	$(call install,$(APPLIANCE_PACKAGES),:;)
