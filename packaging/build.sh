@@ -12,7 +12,7 @@ mkdir -p bin tmp
 STAGE=$(mktemp -d -p tmp deb.XXXXXX)
 trap 'rm -rf "$STAGE"' EXIT
 
-"$GO" build -trimpath -buildmode=pie -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$STAGE/livenessd" ./cmd/livenessd
+"$GO" build -trimpath -buildvcs=false -buildmode=pie -ldflags "-s -w -buildid= -X main.version=$VERSION" -o "$STAGE/livenessd" ./cmd/livenessd
 
 # dpkg-shlibdeps wants to stand in a source package.
 mkdir -p "$STAGE/shlibs/debian"
