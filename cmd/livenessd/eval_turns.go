@@ -34,6 +34,9 @@ func readTurns(name string, jobs []evalJob) error {
 		return fmt.Errorf("%w: -turns: %v", livenessd.ErrInvalid, err)
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() > maxTurnsBytes {
+		return fmt.Errorf("%w: -turns: %s has more than %d MiB: give a line for each folder that is judged", livenessd.ErrInvalid, name, maxTurnsBytes>>20)
+	}
 	of := map[string]*evalJob{}
 	for i := range jobs {
 		of[filepath.Clean(jobs[i].name)] = &jobs[i]

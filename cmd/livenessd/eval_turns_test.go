@@ -44,6 +44,12 @@ func TestReadTurns(t *testing.T) {
 			t.Errorf("%q: %s, want %s", tt.text, got, tt.want)
 		}
 	}
+	if err := os.Truncate(file, maxTurnsBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	if err := readTurns(file, nil); err == nil || !strings.Contains(err.Error(), "more than 16 MiB") {
+		t.Errorf("a file that is too large: %v", err)
+	}
 	if err := readTurns(filepath.Join(dir, "none"), nil); err == nil || !strings.Contains(err.Error(), "-turns") {
 		t.Errorf("no file: %v", err)
 	}
