@@ -21,7 +21,7 @@ func daemonConfig(t *testing.T) Config {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	cfg := defaultConfig()
-	cfg.Camera.Source = "sim:nobody"
+	cfg.Camera.Source, cfg.Camera.SimulationSeed = "sim:nobody", emptyRoom
 	cfg.Models.Dirs = []string{t.TempDir()}
 	cfg.Store.Path = filepath.Join(dir, "s.db")
 	cfg.Page.Listen = "127.0.0.1:0"
