@@ -41,15 +41,17 @@ texture)
 	train without-nuaa --without nuaa --start "$work/base.pt.last" --steps 800 --rate 0.0018 --settle
 	train held --labels --hold 0 --start "$work/without-replay.pt.last" --steps 4000 --rate 0.0012 --settle
 	train texture --labels --start "$work/held.pt.last" --steps 500 --rate 0.0006 --settle
-	platt() { python3 platt.py --data "$data" --samples "$work/samples" --weights "$work/$1.pt" --set "${@:2}"; }
-	platt held ../../set.json --hold 0 # the bias of the people kept out serves the network of all
-	platt without-replay ../without-replay/set.json --without replay
-	platt without-nuaa ../without-nuaa/set.json --without nuaa
+	mkdir -p "$work/held-set" && cp ../../set.json "$work/held-set/"
+	python3 export.py --weights "$work/held.pt" --out "$work/held-set/texture.onnx"
 	python3 export.py --weights "$work/without-replay.pt" --out ../without-replay/texture.onnx
 	python3 export.py --weights "$work/without-nuaa.pt" --out ../without-nuaa/texture.onnx
 	python3 export.py --weights "$work/texture.pt" --out "$out/texture.onnx"
+	python3 ../digests.py ../../set.json:../../weights ../without-replay/set.json ../without-nuaa/set.json "$work/held-set/set.json"
+	platt() { python3 platt.py --data "$data" --set "$@"; }
+	platt ../../set.json --networks "$work/held-set/set.json" --scenes "$work/scenes-texture" --hold 0 # the bias of the people kept out serves the network of all
+	platt ../without-replay/set.json --without replay --simulated
+	platt ../without-nuaa/set.json --without nuaa --simulated
 	cd ..
-	python3 digests.py ../set.json:../weights without-replay/set.json without-nuaa/set.json
 	python3 savedmodel.py
 	;;
 *)

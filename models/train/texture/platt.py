@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
-"""Make the texture network's answer a calibrated probability.
+"""Make a texture network's answer a calibrated probability.
 
-    platt.py --weights FILE.pt --data DIR --samples DIR --set SET.json
-             [--without replay|nuaa] [--hold N]
+    platt.py --set SET.json [--networks SET.json] [--weights DIR] --data DIR
+             [--scenes DIR] [--without replay|nuaa]... [--simulated] [--hold N]
 
-Fits p = 1/(1 + exp(−(a·x + b))) of being live to the network's log odds x
-(Platt, "Probabilistic Outputs for Support Vector Machines", 1999) on the real
-pictures, cut as the daemon cuts them, and the presenter's in SAMPLES/near, each
-source and in it each class with a fixed share; then moves b so that at 0.5
-APCER + BPCER, each the mean over the sources (drawn people count little) and
-APCER that over the kinds of attack, are least together, or nearly, at the
-strictest; and writes a and b into the set's fusion. --hold N uses only that
-fifth of the people, to be those which training has left out.
+Fits p = 1/(1 + exp(−(a·x + b))) of being live to its log odds x (Platt, "Probabilistic
+Outputs for Support Vector Machines", 1999) on the pictures of real cameras and
+the presenter's, cut as the daemon cuts them, each source and in it each class
+with a fixed share; then moves b to the operating point, and writes a and b into
+the set's fusion. --networks names another set whose network answers: that of a
+run which has left out the people of --hold N.
+
+Where the people and the attacks are those of the door that is meant, that is
+where APCER + BPCER, each the mean over the sources (drawn people count little)
+and APCER that over the kinds of attack, are least together, or nearly, at the
+strictest. With --simulated it is where the bona fide of the real cameras and
+attacks simulated on the same pictures err equally often: for a door that has not
+been seen, since the attacks at hand say only how good those were. --hold N uses
+only that fifth of the people, to be those which training has left out.
 """
 import argparse
 import json
@@ -20,45 +26,57 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 import common
-import measure
-import net
-from samples import Samples
+import detector
+import simulate
 from train import weights
 
+SEED = 1
+CAMERAS = ("replay", "nuaa")  # sources that are cameras at a door, with attacks
 DRAWN = 0.5  # what the presenter's people count, of a real source
 STEEPEST = 1.5  # a is no more: people before known cameras are told apart too easily to be sure of others
 EQUAL = 0.005  # costs that differ by no more are equal: a recording's worth
-MOST = 12  # a logit counts between -MOST and MOST
+TRIES = np.arange(-14, 14, 0.02)
 
 
-def answers(path, x):
-    """Log odds of live of inputs x."""
-    model = net.Texture()
-    model.load_state_dict(torch.load(path))
-    model = model.eval().to(memory_format=torch.channels_last)
-    out = []
-    with torch.inference_mode():
-        for i in range(0, len(x), 64):
-            out.append(net.answer(*model(net.picture(x[i:i + 64].float()))))
-    return torch.cat(out).double().numpy()
+class Scores:
+    """x of pictures, and what they are."""
+
+    def __init__(self, o, description):
+        self.face = common.own_face()
+        self.network = common.Network(description["texture"][0], o.weights or os.path.dirname(o.networks or o.set))
+        self.clip = description["fusion"]["clip"]
+        rows, faked = [], []
+        for n, (img, source, kind, who) in enumerate(pictures(o)):
+            box = self.face.box(img)
+            if box is None:
+                continue
+            rows.append((self.say(img, box), source, kind, who))
+            if o.simulated and kind == "live" and source in CAMERAS:
+                faked += self.fake(np.random.default_rng([SEED, n]), img, box, source)
+        self.x, self.source, self.kind, self.who = (np.array(c) for c in zip(*rows))
+        self.live = (self.kind == "live").astype(float)
+        self.faked = faked
+
+    def say(self, img, box):
+        return float(np.clip(common.live_logit(self.network, img, box), -self.clip, self.clip))
+
+    def fake(self, rng, img, box, source):
+        img, medium, at = simulate.attack(rng, img, box)
+        box = self.face.box(img)
+        if box is None or detector.overlap(at, np.array([box]))[0] < 0.3:
+            return []
+        return [(self.say(img, box), source, medium)]
 
 
-class Pictures:
-    """Inputs of the network and what they show, as Samples has them."""
-
-    def __init__(self, o):
-        real = [r for r in measure.crops(o.data) if r[1] not in o.without]
-        drawn = Samples(os.path.join(o.samples, "near"), ("replay", "nuaa", "clips", "faces", "masks"))
-        small = F.interpolate(drawn.x.float(), size=(net.SIDE, net.SIDE), mode="bilinear").round().clamp(0, 255).to(torch.uint8)
-        self.x = torch.cat([torch.from_numpy(np.stack([r[0] for r in real]).transpose(0, 3, 1, 2).copy()), small])
-        self.source, self.kind, self.who = (np.concatenate([[r[i] for r in real], more])
-                                            for i, more in ((1, drawn.source), (2, drawn.kind), (3, drawn.who)))
-        self.live = torch.from_numpy((self.kind == "live").astype(np.float32))
+def pictures(o):
+    """Yields (picture, source, kind, identity) of cameras and drawn people."""
+    for path, source, kind, who, _ in common.pictures(o.data, o.scenes):
+        if source in (*CAMERAS, "scenes") and source not in o.without:
+            yield cv2.imread(path), source, kind, who
 
 
 def fit(x, live, share):
@@ -72,12 +90,11 @@ def fit(x, live, share):
     return th
 
 
-def operating_point(z, kind, source):
+def least(z, kind, source):
     """The score at which the mean APCER and BPCER are least together; where
     several are about as good, the strictest."""
     cost = []
-    tries = np.arange(-12, 12, 0.02)
-    for t in tries:
+    for t in TRIES:
         each = []
         for s in sorted(set(source)):
             here = source == s
@@ -85,33 +102,57 @@ def operating_point(z, kind, source):
             each.append(apcer + (z[here & (kind == "live")] < t).mean())
         cost.append(np.average(each, weights=[DRAWN if s == "scenes" else 1 for s in sorted(set(source))]))
     cost = np.array(cost)
-    return tries[cost <= cost.min() + EQUAL].max()
+    return TRIES[cost <= cost.min() + EQUAL].max()
+
+
+def equal(live, faked):
+    """The score at which as many bona fide are lost as simulated attacks pass,
+    each the mean over the cameras and the latter that over the media. live has
+    one array for each camera, faked one for each camera and medium."""
+    bpcer = np.mean([[(z < t).mean() for t in TRIES] for z in live], 0)
+    apcer = np.mean([[(z >= t).mean() for t in TRIES] for z in faked], 0)
+    at = np.argmin(abs(apcer - bpcer))
+    print(f"bona fide of {len(live)} cameras and attacks simulated on them err equally at {100 * bpcer[at]:.1f} %")
+    return TRIES[at]
+
+
+def groups(rows):
+    """The scores of rows by what else they say."""
+    by = {}
+    for z, *names in rows:
+        by.setdefault(tuple(names), []).append(z)
+    return [np.array(v) for _, v in sorted(by.items())]
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--weights", required=True)
-    a.add_argument("--data", required=True)
-    a.add_argument("--samples", required=True)
     a.add_argument("--set", required=True)
-    a.add_argument("--without", action="append", default=[], choices=["replay", "nuaa"])
+    a.add_argument("--networks", help="set of the network that answers, if it is another one")
+    a.add_argument("--weights", help="folder with the network, if it is not the set's")
+    a.add_argument("--data", required=True)
+    a.add_argument("--scenes")
+    a.add_argument("--without", action="append", default=[], choices=CAMERAS)
+    a.add_argument("--simulated", action="store_true")
     a.add_argument("--hold", type=int, choices=range(5))
     o = a.parse_args()
-    torch.set_num_threads(1)
-    data = Pictures(o)
-    use = np.ones(len(data.kind), bool) if o.hold is None else common.fold_of(data.who) == o.hold
-    share = weights(data, use)
+    with open(o.networks or o.set) as f:
+        d = Scores(o, json.load(f))
+    use = np.ones(len(d.kind), bool) if o.hold is None else common.fold_of(d.who) == o.hold
+    share = weights(d, use)
     use = share > 0
-    x = np.clip(answers(o.weights, data.x[torch.from_numpy(np.flatnonzero(use))]), -MOST, MOST)
-    scale, bias = fit(x, data.live.numpy()[use], share[use])
+    scale, bias = fit(d.x[use], d.live[use], share[use])
     bias, scale = bias * min(1, STEEPEST / scale), min(scale, STEEPEST)
-    point = operating_point(scale * x + bias, data.kind[use], data.source[use])
+    if o.simulated:
+        point = equal(groups([(scale * x + bias, s) for x, s, k in zip(d.x[use], d.source[use], d.kind[use]) if k == "live" and s in CAMERAS]),
+                      groups([(scale * x + bias, *rest) for x, *rest in d.faked]))
+    else:
+        point = least(scale * d.x[use] + bias, d.kind[use], d.source[use])
     print(f"a {scale:.4f} b {bias:.4f}, moved by {-point:.4f}")
     bias -= point
-    said = scale * x + bias >= 0
-    for s in sorted(set(data.source[use])):
-        for k in sorted(set(data.kind[use][data.source[use] == s])):
-            m = (data.source[use] == s) & (data.kind[use] == k)
+    said = scale * d.x + bias >= 0
+    for s in sorted(set(d.source[use])):
+        for k in sorted(set(d.kind[use][d.source[use] == s])):
+            m = use & (d.source == s) & (d.kind == k)
             print(f"{s} {k}: {100 * said[m].mean():.1f} % of {m.sum()} said live")
     with open(o.set) as f:
         text = f.read()
