@@ -95,8 +95,8 @@ func binary(t testing.TB) string {
 // these tests is about speed.
 var patient = []string{"-set", "session.max_pause=10s", "-set", "session.max_gap=2s"}
 
-// emptyRoom seeds the presenter where args do not: in one of a hundred drawn
-// rooms the built-in face network sees a face though nobody is there.
+// emptyRoom seeds the presenter where args do not: in a few of the rooms that it
+// draws the built-in face network sees a face though nobody is there.
 const emptyRoom = 1
 
 // start runs the daemon until the test ends.
