@@ -30,8 +30,7 @@ import cv2
 import numpy as np
 
 import common
-import detector
-import simulate
+from prepare import attacked
 from train import weights
 
 SEED = 1
@@ -39,7 +38,7 @@ CAMERAS = ("replay", "nuaa")  # sources that are cameras at a door, with attacks
 DRAWN = 0.5  # what the presenter's people count, of a real source
 STEEPEST = 1.5  # a is no more: people before known cameras are told apart too easily to be sure of others
 EQUAL = 0.005  # costs that differ by no more are equal: a recording's worth
-TRIES = np.arange(-14, 14, 0.02)
+TRIES = np.arange(-40, 40, 0.02)  # of a·x + b, with x up to a clip of 12 either way and b as large as that asks for
 
 
 class Scores:
@@ -56,7 +55,9 @@ class Scores:
                 continue
             rows.append((self.say(img, box), source, kind, who))
             if o.simulated and kind == "live" and source in CAMERAS:
-                faked += self.fake(np.random.default_rng([SEED, n]), img, box, source)
+                attack = attacked(np.random.default_rng([SEED, n]), self.face, img, box)
+                if attack is not None:
+                    faked.append((self.say(attack[0], attack[2]), source, attack[1]))
         self.x, self.source, self.kind, self.who = (np.array(c) for c in zip(*rows))
         self.live = (self.kind == "live").astype(float)
         self.faked = faked
@@ -64,18 +65,13 @@ class Scores:
     def say(self, img, box):
         return float(np.clip(common.live_logit(self.network, img, box), -self.clip, self.clip))
 
-    def fake(self, rng, img, box, source):
-        img, medium, at = simulate.attack(rng, img, box)
-        box = self.face.box(img)
-        if box is None or detector.overlap(at, np.array([box]))[0] < 0.3:
-            return []
-        return [(self.say(img, box), source, medium)]
-
 
 def pictures(o):
-    """Yields (picture, source, kind, identity) of cameras and drawn people."""
+    """Yields (picture, source, kind, identity) of cameras and drawn people, where
+    o.hold is given of that fifth of them."""
     for path, source, kind, who, _ in common.pictures(o.data, o.scenes):
-        if source in (*CAMERAS, "scenes") and source not in o.without:
+        kept = o.hold is None or common.fold_of([who])[0] == o.hold
+        if kept and source in (*CAMERAS, "scenes") and source not in o.without:
             yield cv2.imread(path), source, kind, who
 
 
@@ -137,23 +133,21 @@ def main():
     o = a.parse_args()
     with open(o.networks or o.set) as f:
         d = Scores(o, json.load(f))
-    use = np.ones(len(d.kind), bool) if o.hold is None else common.fold_of(d.who) == o.hold
-    share = weights(d, use)
-    use = share > 0
-    scale, bias = fit(d.x[use], d.live[use], share[use])
+    share = weights(d, np.ones(len(d.kind), bool))
+    scale, bias = fit(d.x, d.live, share)
     bias, scale = bias * min(1, STEEPEST / scale), min(scale, STEEPEST)
+    z = scale * d.x + bias
     if o.simulated:
-        point = equal(groups([(scale * x + bias, s) for x, s, k in zip(d.x[use], d.source[use], d.kind[use]) if k == "live" and s in CAMERAS]),
+        point = equal(groups([(v, s) for v, s, k in zip(z, d.source, d.kind) if k == "live" and s in CAMERAS]),
                       groups([(scale * x + bias, *rest) for x, *rest in d.faked]))
     else:
-        point = least(scale * d.x[use] + bias, d.kind[use], d.source[use])
+        point = least(z, d.kind, d.source)
     print(f"a {scale:.4f} b {bias:.4f}, moved by {-point:.4f}")
     bias -= point
-    said = scale * d.x + bias >= 0
-    for s in sorted(set(d.source[use])):
-        for k in sorted(set(d.kind[use][d.source[use] == s])):
-            m = use & (d.source == s) & (d.kind == k)
-            print(f"{s} {k}: {100 * said[m].mean():.1f} % of {m.sum()} said live")
+    for s in sorted(set(d.source)):
+        for k in sorted(set(d.kind[d.source == s])):
+            m = (d.source == s) & (d.kind == k)
+            print(f"{s} {k}: {100 * (z[m] >= point).mean():.1f} % of {m.sum()} said live")
     with open(o.set) as f:
         text = f.read()
     text = re.sub(r'("fusion": \{\s*"weights": )\[[^\]]*\](,\s*"bias": )[-\d.e]+', rf"\g<1>[{scale:.4f}]\g<2>{bias:.4f}", text)

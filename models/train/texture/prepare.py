@@ -68,15 +68,24 @@ def make(seed, face, picture, fake):
     rng = np.random.default_rng([SEED, seed])
     img, box = zoom(rng, cv2.imdecode(data, cv2.IMREAD_COLOR), box)
     if fake:
-        img, medium, box = simulate.attack(rng, img, box)
-        kind = "simulated-" + medium
-        found = face.box(img)
-        if found is None or detector.overlap(box, np.array([found]))[0] < 0.3:
+        attack = attacked(rng, face, img, box)
+        if attack is None:
             return None
-        box = found
+        img, medium, box = attack
+        kind = "simulated-" + medium
     else:
         img = simulate.camera(rng, img, rng.choice([0, 0.5, 1.0], p=[0.4, 0.3, 0.3]))
     return common.cut(img, box, *WIDE), kind, source, who, recording, name
+
+
+def attacked(rng, face, img, box):
+    """A simulated attack with the face at box: picture, medium, and the box that
+    face finds in it, or None where it finds none or another one."""
+    img, medium, at = simulate.attack(rng, img, box)
+    found = face.box(img)
+    if found is None or detector.overlap(at, np.array([found]))[0] < 0.3:
+        return None
+    return img, medium, found
 
 
 def near(found):
