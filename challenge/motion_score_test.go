@@ -98,7 +98,7 @@ func TestWeightedScore(t *testing.T) {
 		t.Errorf("%v, want %v", s.Value(), want)
 	}
 	a.texture = nan()
-	if v := s.Add(a.observe(3, epoch)); v != 0 || !(s.Value() < 0.8/0.9) {
-		t.Errorf("not a number was taken as %v, mean %v", v, s.Value())
+	if v, w := s.Add(a.observe(3, epoch)); v != 0 || w != 0.1 || !(s.Value() < 0.8/0.9) {
+		t.Errorf("not a number was taken as %v with weight %v, mean %v", v, w, s.Value())
 	}
 }

@@ -40,7 +40,8 @@ func (p *passive) add(o *livenessd.Observation) {
 		return
 	}
 	p.last = o.At
-	p.values = append(p.values, p.score.Add(o))
+	v, _ := p.score.Add(o)
+	p.values = append(p.values, v)
 	if w := worst(o.Quality); p.best == nil || w > p.bestScore {
 		p.best, p.bestScore = o.Quality, w
 	}

@@ -38,6 +38,7 @@ type Presentation struct {
 	Species string  // which kind of attack, a key of Setup.Species; empty for BonaFide
 	Scored  bool    // false: a non-response
 	Score   float64 // 0..1, live at or above the threshold; only if Scored
+	Looks   []Look  // what Score is the weighted mean of; for Calibrate alone
 	Frames  int     // pictures that gave the score
 	Of      int     // pictures looked at
 	Reason  string  // why it has no score; only if not Scored

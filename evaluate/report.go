@@ -22,6 +22,7 @@ import (
 //   - NonResponse: presentations without a score (BPNRR and APNRR); they are in
 //     none of the other rates.
 //   - Direction: how often heads were seen to turn where they truly did.
+//   - Calibration: how these presentations would move the border.
 type Report struct {
 	Version       string                `json:"version"`
 	JudgedBy      string                `json:"judged_by"`
@@ -39,9 +40,10 @@ type Report struct {
 	EER           Equal                 `json:"eer"`
 	AUC           Estimate              `json:"auc"`
 	NonResponse   NonResponse           `json:"non_response"`
-	Direction     *Direction            `json:"direction,omitempty"` // nil where no turn is known
-	Species       []Species             `json:"species"`             // worst first
-	Points        []Point               `json:"points"`              // by threshold, ascending
+	Direction     *Direction            `json:"direction,omitempty"`   // nil where no turn is known
+	Calibration   *Calibration          `json:"calibration,omitempty"` // nil where nobody asked for it; to be set before the report is written
+	Species       []Species             `json:"species"`               // worst first
+	Points        []Point               `json:"points"`                // by threshold, ascending
 
 	bona, attack *group
 	species      map[string]*group

@@ -102,5 +102,9 @@ func (r *Report) settings() []string {
 	for _, role := range slices.Sorted(maps.Keys(r.Models)) {
 		made += fmt.Sprintf(", %s networks %s", role, r.Models[role])
 	}
-	return append(s, made+".")
+	s = append(s, made+".")
+	if r.Calibration != nil {
+		s = append(s, r.Calibration.sentences()...)
+	}
+	return s
 }

@@ -26,6 +26,7 @@ type evalOptions struct {
 	json      bool
 	html      string
 	scores    string
+	calibrate string
 }
 
 const evalArgs = "-live DIR... -attack DIR..."
@@ -54,6 +55,7 @@ func parseEval(env *environment, args []string) (*evalOptions, Config, error) {
 	f.BoolVar(&o.json, "json", false, "one JSON object")
 	f.StringVar(&o.html, "html", "", "write a page with plots to `file`")
 	f.StringVar(&o.scores, "scores", "", "write every presentation's score to `file` (CSV)")
+	f.StringVar(&o.calibrate, "calibrate", "", "write a set.json for this very door to `file`: the same networks, live from where these presentations say")
 	if err := o.folders.parse(f, args); err != nil {
 		return nil, Config{}, err
 	}
@@ -71,6 +73,8 @@ func (o *evalOptions) check() error {
 		return fmt.Errorf("%w: -level is %q, want frame or sequence", livenessd.ErrInvalid, o.level)
 	case o.motion && o.level == "frame":
 		return fmt.Errorf("%w: -motion judges sequences: one frame does not move", livenessd.ErrInvalid)
+	case o.calibrate != "" && (o.motion || o.threshold != 0):
+		return fmt.Errorf("%w: -calibrate moves the border of texture to its threshold: it goes with neither -motion nor -threshold", livenessd.ErrInvalid)
 	case o.turns != "" && !o.motion:
 		return fmt.Errorf("%w: -turns tells where heads turn, which nothing but -motion looks at: give both", livenessd.ErrInvalid)
 	case o.motion && o.gate:
@@ -117,16 +121,11 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	if err := readTurns(o.turns, jobs); err != nil {
 		return exitMisused, err
 	}
-	page, err := newOutput("-html", o.html)
+	files, err := o.outputs()
+	defer files.discard()
 	if err != nil {
 		return exitMisused, err
 	}
-	defer page.discard()
-	list, err := newOutput("-scores", o.scores)
-	if err != nil {
-		return exitMisused, err
-	}
-	defer list.discard()
 	p, err := openPipeline(ctx, cfg)
 	if err != nil {
 		return exitMisused, err
@@ -137,14 +136,23 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	if err != nil {
 		return exitFailed, err
 	}
-	if err := list.write(func(w io.Writer) error { return evaluate.WriteScores(w, presentations) }); err != nil {
+	if err := files.scores.write(func(w io.Writer) error { return evaluate.WriteScores(w, presentations) }); err != nil {
 		return exitFailed, err
 	}
-	report, err := evaluate.Judge(o.setup(p.set), presentations)
+	setup := o.setup(p.set)
+	report, err := evaluate.Judge(setup, presentations)
 	if err != nil {
 		return exitMisused, err
 	}
-	if err := page.write(report.WriteHTML); err != nil {
+	if files.set != nil {
+		if report.Calibration, err = evaluate.Calibrate(setup, presentations); err != nil {
+			return exitMisused, err
+		}
+		if err := writeCalibrated(files.set, cfg.Models.Dirs, report); err != nil {
+			return exitFailed, err
+		}
+	}
+	if err := files.page.write(report.WriteHTML); err != nil {
 		return exitFailed, err
 	}
 	if o.json {
@@ -156,6 +164,20 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 		return exitFailed, err
 	}
 	return exitOK, nil
+}
+
+// writeCalibrated writes the set.json that moves the border as the report says.
+func writeCalibrated(file *output, dirs []string, r *evaluate.Report) error {
+	note := fmt.Sprintf("livenessd eval -calibrate: moved by %+.4f, by %d bona fide and %d attack presentations of this door",
+		r.Calibration.Shift, r.BPCER.Of, r.APCERPooled.Of)
+	set, err := models.Moved("", dirs, r.Calibration.Shift, note)
+	if err != nil {
+		return err
+	}
+	return file.write(func(w io.Writer) error {
+		_, err := w.Write(set)
+		return err
+	})
 }
 
 func misusedUnlessStopped(ctx context.Context) int {

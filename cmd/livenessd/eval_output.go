@@ -34,6 +34,29 @@ func newOutput(flag, path string) (*output, error) {
 	return &output{flag, path, f}, nil
 }
 
+// evalOutputs are the files that flags ask for; those that none does are nil.
+type evalOutputs struct{ page, scores, set *output }
+
+// outputs begins all of them. They are to be discarded in the end, also after
+// an error.
+func (o *evalOptions) outputs() (files evalOutputs, err error) {
+	for _, f := range []struct {
+		to         **output
+		flag, path string
+	}{{&files.page, "-html", o.html}, {&files.scores, "-scores", o.scores}, {&files.set, "-calibrate", o.calibrate}} {
+		if *f.to, err = newOutput(f.flag, f.path); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+func (f evalOutputs) discard() {
+	for _, o := range []*output{f.page, f.scores, f.set} {
+		o.discard()
+	}
+}
+
 // write fills the file and puts it in its place.
 func (o *output) write(fill func(io.Writer) error) error {
 	if o == nil {

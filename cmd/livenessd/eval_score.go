@@ -56,7 +56,7 @@ func (s *evalScorer) score(ctx context.Context, e evalFiles) (evaluate.Presentat
 	if s.motion {
 		t.judgeMotion()
 	}
-	p.Scored, p.Score, p.Frames, p.Turned = t.frames > 0, t.value, t.frames, t.turned
+	p.Scored, p.Score, p.Frames, p.Looks, p.Turned = t.frames > 0, t.value, t.frames, t.looks, t.turned
 	if !p.Scored {
 		p.Reason = t.main()
 	}
@@ -115,6 +115,7 @@ func readPicture(name string) (livenessd.Frame, error) {
 
 // tally collects what the pictures of one presentation say.
 type tally struct {
+	looks    []evaluate.Look // of texture
 	weighted challenge.WeightedScore
 	moves    []livenessd.Observation // of -motion: faces alone, nothing else is needed
 	value    float64
@@ -152,7 +153,8 @@ func (t *tally) texture(o *livenessd.Observation, gate bool) {
 	case o.Texture == nil:
 		t.silent(reasonTooSmall)
 	default:
-		t.weighted.Add(o)
+		score, weight := t.weighted.Add(o)
+		t.looks = append(t.looks, evaluate.Look{Score: score, Weight: weight})
 		t.value = t.weighted.Value()
 		t.frames++
 	}

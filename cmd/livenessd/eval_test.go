@@ -92,6 +92,9 @@ func TestEvalRefuses(t *testing.T) {
 		{"motion behind the gate", append(both, "-motion", "-gate"), []string{"-gate", "-motion"}},
 		{"turns without motion", append(both, "-turns", file), []string{"-turns", "-motion"}},
 		{"turns", append(both, "-motion", "-turns", "/nowhere"), []string{"-turns", "/nowhere"}},
+		{"calibrate with motion", append(both, "-motion", "-calibrate", "set.json"), []string{"-calibrate", "-motion"}},
+		{"calibrate another threshold", append(both, "-threshold", "0.4", "-calibrate", "set.json"), []string{"-calibrate", "-threshold"}},
+		{"calibrate to a folder", append(both, "-calibrate", people), []string{"-calibrate", people}},
 		{"threshold", append(both, "-threshold", "NaN"), []string{"-threshold"}},
 		{"models", append(both, "-models", "/nowhere"), []string{"-models", "/nowhere"}},
 		{"page", append(both, "-html", "/nowhere/r.html"), []string{"-html", "/nowhere"}},
@@ -315,6 +318,54 @@ func TestEvalCommand(t *testing.T) {
 	code, out, errs = cli(t, append(args, "-motion")...)
 	if code != exitMisused || out != "" || !strings.Contains(errs, "no_movement") {
 		t.Errorf("-motion: exit code %d: %s%s", code, out, errs)
+	}
+}
+
+// Ensure that a door's own pictures make a set.json that the daemon takes, that
+// judges as the report says, and that too few make none.
+func TestEvalCalibrate(t *testing.T) {
+	dir := t.TempDir()
+	in := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
+	drawFrames(t, in("live"), "person", 10)
+	drawFrames(t, in("print"), "print", 10)
+	args := []string{"eval", "-live", in("live"), "-attack", in("print"), "-json", "-models"}
+	judge := func(args ...string) (r evaluate.Report) {
+		t.Helper()
+		code, out, errs := cli(t, args...)
+		if code != exitOK {
+			t.Fatalf("exit code %d: %s", code, errs)
+		}
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	none := t.TempDir()
+	if err := os.Mkdir(in("set"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before := judge(append(args, none, "-calibrate", in("set", "set.json"))...)
+	c := before.Calibration
+	if c == nil || c.Shift == 0 || !(c.ShiftLow < c.Shift && c.Shift < c.ShiftHigh) {
+		t.Fatalf("%+v", c)
+	}
+	if code, out, errs := cli(t, "model", "-check", in("set")); code != exitOK {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	after := judge(append(args, in("set"))...)
+	if after.BPCER != c.BPCER || after.APCERPooled != c.APCERPooled || after.Models["texture"] == before.Models["texture"] || after.Calibration != nil {
+		t.Errorf("%+v, judged with it %+v", c, after)
+	}
+
+	if err := os.Remove(in("live", "frame_0.jpg")); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := cli(t, append(args, none, "-calibrate", in("few.json"))...)
+	if code != exitMisused || out != "" || !strings.Contains(errs, "9 bona fide and 10 attack presentations") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if left, err := filepath.Glob(in("*few*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
 	}
 }
 
