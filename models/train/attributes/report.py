@@ -35,7 +35,7 @@ class Unseen:
     def __init__(self, everyone, networks, seed):
         self.source = np.array([s.source for s in everyone])
         self.labels = np.array([s.labels for s in everyone])
-        fold = np.array([samples.fold(s.who) for s in everyone])
+        fold = samples.deal(everyone)
         rng = np.random.default_rng(seed)
 
         def judge(pictures, fold):

@@ -107,8 +107,16 @@ def alike(samples):
     return len(set(first))
 
 
-def fold(who):
-    return int(hashlib.sha256(("attributes" + who).encode()).hexdigest(), 16) % FOLDS
+def deal(samples):
+    """Each sample's fold (n,). The people of each source are dealt out in turn, so
+    that none has most of its few people in one fold; who is in two sources
+    stays where the first puts them."""
+    fold = {}
+    for source in dict.fromkeys(s.source for s in samples):
+        people = {s.who for s in samples if s.source == source} - fold.keys()
+        for n, who in enumerate(sorted(people, key=lambda w: hashlib.sha256(("attributes" + w).encode()).hexdigest())):
+            fold[who] = n % FOLDS
+    return np.array([fold[s.who] for s in samples])
 
 
 def dress(rng, s, cut, donors):
@@ -275,15 +283,16 @@ def build(samples, count, seed):
     for k in sources:
         p = np.array([(4.0 if (samples[i].labels[1:] == 1).any() else 1.0) * (1.0 if _grey(samples[i].img) else 4.0) for i in by[k]])
         odds[k] = p / p.sum()
-    x, y, f = np.empty((count, INPUT, INPUT, 3), np.uint8), np.empty((count, len(NAMES)), np.int8), np.empty(count, np.int8)
+    x, y, folds = np.empty((count, INPUT, INPUT, 3), np.uint8), np.empty((count, len(NAMES)), np.int8), np.empty(count, np.int8)
     cuts = [worn.outline(s.img, Head(s.marks)) if s.labels[MASK] == 1 and s.labels[OCCLUSION] == 0 else None for s in samples]
-    donors = [[(s, c) for s, c in zip(samples, cuts) if c is not None and fold(s.who) == k] for k in range(FOLDS)]
+    fold = deal(samples)
+    donors = [[(s, c) for s, c, f in zip(samples, cuts, fold) if c is not None and f == k] for k in range(FOLDS)]
     for n in range(count):
         k = sources[rng.choice(len(sources), p=weights / weights.sum())]
         i = rng.choice(by[k], p=odds[k])
-        f[n] = fold(samples[i].who)
-        img, box, y[n] = dress(rng, samples[i], cuts[i], donors[f[n]])
+        folds[n] = fold[i]
+        img, box, y[n] = dress(rng, samples[i], cuts[i], donors[fold[i]])
         if rng.random() < TILT:
             img = tilt(rng, img, box)
         x[n] = photograph(rng, img, box)
-    return x, y, f
+    return x, y, folds
