@@ -69,7 +69,7 @@ type Config struct {
 	ShowResult time.Duration
 	ShowRetry  time.Duration // "try again" before the second attempt
 	AwayFor    time.Duration // nobody in front for this long ends the rest
-	RestLimit  time.Duration // the rest ends even if somebody stays
+	RestLimit  time.Duration // the rest ends even if somebody stays; twice as late each time
 	RestRetry  time.Duration // the same after "try again", when the person may begin anew at once
 
 	// Lockout.

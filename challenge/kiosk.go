@@ -31,7 +31,7 @@ type Kiosk struct {
 	reason  livenessd.Reason
 
 	face     time.Time // somebody near enough since; zero when not
-	away     time.Time // nobody there since; zero when not
+	rest     rest
 	session  *session
 	outcome  livenessd.Outcome // of the result on the screen
 	failures []time.Time
@@ -45,6 +45,7 @@ func NewKiosk(cfg Config, rng *rand.Rand, newID func() string) (*Kiosk, error) {
 		return nil, err
 	}
 	k := &Kiosk{cfg: cfg, rng: rng, newID: newID, phase: livenessd.PhaseIdle}
+	k.rest = rest{cfg: &k.cfg}
 	k.feed = feed{frozenFor: cfg.Frozen, maxPause: cfg.MaxPause}
 	k.prompts = prompter{settle: cfg.PromptSettle, show: cfg.PromptShow}
 	return k, nil
@@ -175,7 +176,9 @@ func (k *Kiosk) idle(out *Output, o *livenessd.Observation, fault livenessd.Reas
 		k.reason = fault
 		return
 	}
-	if fault != "" || !k.near(o) {
+	face := k.near(o)
+	k.rest.step(o.At, face)
+	if fault != "" || face == nil {
 		k.face = time.Time{}
 		return
 	}
@@ -192,9 +195,13 @@ func (k *Kiosk) idle(out *Output, o *livenessd.Observation, fault livenessd.Reas
 	}
 }
 
-// near reports whether somebody stands in front rather than passing by.
-func (k *Kiosk) near(o *livenessd.Observation) bool {
-	return len(o.Faces) > 0 && o.Faces[0].Box.H >= k.cfg.Approach*float64(o.Height)
+// near returns the face of whoever stands in front rather than passing by, nil
+// when nobody does.
+func (k *Kiosk) near(o *livenessd.Observation) *livenessd.Face {
+	if len(o.Faces) == 0 || o.Faces[0].Box.H < k.cfg.Approach*float64(o.Height) {
+		return nil
+	}
+	return &o.Faces[0]
 }
 
 func (k *Kiosk) begin(at time.Time, id, reference string) {
@@ -246,20 +253,12 @@ func (k *Kiosk) showing(out *Output, o *livenessd.Observation) {
 		return
 	}
 	k.enter(livenessd.PhaseRest, livenessd.PromptStepAway, o.At)
-	k.away = time.Time{}
+	k.rest.begin(o.At, k.near(o))
 }
 
 func (k *Kiosk) resting(o *livenessd.Observation) {
-	if k.near(o) {
-		k.away = time.Time{}
-	} else if k.away.IsZero() {
-		k.away = o.At
-	}
-	limit := k.cfg.RestLimit
-	if k.outcome == livenessd.Retry {
-		limit = k.cfg.RestRetry
-	}
-	if (!k.away.IsZero() && o.At.Sub(k.away) >= k.cfg.AwayFor) || o.At.Sub(k.since) >= limit {
+	k.rest.step(o.At, k.near(o))
+	if k.rest.over(o.At, k.outcome) {
 		k.enter(livenessd.PhaseIdle, livenessd.PromptApproach, o.At)
 	}
 }

@@ -456,3 +456,53 @@ func TestCombine(t *testing.T) {
 		t.Errorf("a stage told twice: %s", got)
 	}
 }
+
+// Ensure that a thing on the wall that is taken for a face is judged less and
+// less often and locks nobody out, that whoever steps up beside it is served
+// at once, and that stepping away makes all as it was.
+func TestThingOnTheWall(t *testing.T) {
+	for name, thing := range map[string]func(a *actor){
+		"a portrait":    func(a *actor) { a.texture = 0.1 },
+		"a dark poster": func(a *actor) { a.flaw = livenessd.TooDark },
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newTheatre(t, 1, nil)
+			results := func() (n int) {
+				for _, e := range th.log {
+					if e.Result != nil {
+						n++
+					}
+					if e.Type == livenessd.EventLocked {
+						t.Fatalf("locked after %d results", n)
+					}
+				}
+				return n
+			}
+			thing(th.a)
+			th.a.x = 200
+			th.run(time.Hour)
+			if n := results(); n < 5 || n > 30 {
+				t.Errorf("%d results in an hour", n)
+			}
+			if th.view.Phase != livenessd.PhaseRest {
+				th.result()
+				th.run(10 * time.Second)
+			}
+
+			wall := *th.a
+			*th.a = *newActor()
+			th.a.x, th.a.size = 400, 100 // a visitor, larger than the thing
+			th.react = obey(asAsked)
+			begin := th.now
+			if r := th.result(); r.Outcome != livenessd.Live || th.now.Sub(begin) > 20*time.Second {
+				t.Errorf("the visitor was %s after %v", r.Outcome, th.now.Sub(begin))
+			}
+			th.run(5 * time.Second)
+			*th.a, th.react = wall, nil
+			begin = th.now
+			if th.result(); th.now.Sub(begin) > time.Minute {
+				t.Errorf("the next one came after %v", th.now.Sub(begin))
+			}
+		})
+	}
+}
