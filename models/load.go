@@ -79,30 +79,42 @@ type Found struct {
 // The error is about the description; it wraps livenessd.ErrNotReady, and
 // livenessd.ErrInvalid where a field is wrong.
 func Look(set string, dirs []string) (*Survey, error) {
-	base, err := builtinSet()
+	f, err := holding(set, dirs)
 	if err != nil {
 		return nil, err
 	}
-	path, site, err := describe(set, dirs)
-	if err != nil {
-		return nil, err
-	}
-	d, err := site.over(base)
-	if err != nil {
-		return nil, fmt.Errorf("%w: networks: %s: %w; correct it, or remove it to use the built-in set", livenessd.ErrNotReady, path, err)
-	}
-	s := &Survey{SetFile: path, Fusion: *d.Fusion}
-	known, named := base.specs(), site.specs()
-	for _, spec := range d.specs() {
+	s := &Survey{SetFile: f.path, Fusion: *f.whole.Fusion}
+	known, named := f.builtin.specs(), f.site.specs()
+	for _, spec := range f.whole.specs() {
 		where := append([]string{inside}, dirs...)
 		if isOneOf(spec, named) {
-			where = slices.Concat([]string{filepath.Dir(path)}, dirs, []string{inside})
+			where = slices.Concat([]string{filepath.Dir(f.path)}, dirs, []string{inside})
 		}
 		n, err := find(spec, where)
 		n.Builtin = isOneOf(spec, known)
 		s.Networks = append(s.Networks, Found{n, err})
 	}
 	return s, nil
+}
+
+// layers is what a site says, what the program says, and what holds of both.
+type layers struct {
+	path                 string // of the site's description, "" without one
+	site, builtin, whole description
+}
+
+// holding reads the descriptions, as Look finds them.
+func holding(set string, dirs []string) (l layers, err error) {
+	if l.builtin, err = builtinSet(); err != nil {
+		return l, err
+	}
+	if l.path, l.site, err = describe(set, dirs); err != nil {
+		return l, err
+	}
+	if l.whole, err = l.site.over(l.builtin); err != nil {
+		return l, fmt.Errorf("%w: networks: %s: %w; correct it, or remove it to use the built-in set", livenessd.ErrNotReady, l.path, err)
+	}
+	return l, nil
 }
 
 // Set returns the networks, or the first of their errors.

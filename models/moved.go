@@ -15,27 +15,19 @@ import (
 // Errors are those of Look, and wrap livenessd.ErrInvalid when the bias would be
 // none.
 func Moved(set string, dirs []string, shift float64, note string) ([]byte, error) {
-	base, err := builtinSet()
+	l, err := holding(set, dirs)
 	if err != nil {
 		return nil, err
 	}
-	path, site, err := describe(set, dirs)
-	if err != nil {
-		return nil, err
-	}
-	d, err := site.over(base)
-	if err != nil {
-		return nil, fmt.Errorf("%w: networks: %s: %w", livenessd.ErrNotReady, path, err)
-	}
-	f := *d.Fusion
+	f := *l.whole.Fusion
 	f.Bias, f.Note, f.Networks = f.Bias+shift, note, nil
-	for _, s := range d.Texture {
+	for _, s := range l.whole.Texture {
 		f.Networks = append(f.Networks, s.SHA256)
 	}
-	if err := f.check(d.Texture); err != nil {
+	if err := f.check(l.whole.Texture); err != nil {
 		return nil, fmt.Errorf("%w: fusion moved by %v: %w", livenessd.ErrInvalid, shift, err)
 	}
-	site.Fusion = &f
-	b, err := json.MarshalIndent(site, "", "  ")
+	l.site.Fusion = &f
+	b, err := json.MarshalIndent(l.site, "", "  ")
 	return append(b, '\n'), err
 }
