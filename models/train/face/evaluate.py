@@ -6,8 +6,9 @@
 
 Prints for each source: pictures in which the teacher (score >= 0.7) sees a face;
 the share of them in which the network sees the largest one too; how far apart
-the landmarks are, in distances between the eyes; faces of which the teacher has
-no idea, and the other way round. Then false faces in faceless pictures, and what
+the landmarks are, in distances between the eyes; how far apart the teacher's own
+are when the picture is shown a little smaller and shifted; faces of which the
+teacher has no idea. Then false faces in faceless pictures, and what
 other thresholds would give.
 """
 
@@ -22,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import sources
 from detector import Detector, overlap
-from label import HINT, TEACHER
+from label import HINT, TEACHER, VIEWS, look
 from texture import texture
 
 SAME = 0.4  # intersection over union from which a face is the teacher's
@@ -40,17 +41,20 @@ def apart(a, b):
     return np.linalg.norm(points - wanted, axis=1).mean() / max(np.linalg.norm(wanted[0] - wanted[1]), 1)
 
 
-def compare(own, sure, hints):
+def compare(own, again, sure, hints):
     """One picture: the score with which the teacher's largest face was found
-    (0: not), its landmarks' distance, and scores of faces without a hint."""
-    score, distance = None, None
+    (0: not), its landmarks' distance, that of the teacher's when it looks again,
+    and scores of faces without a hint."""
+    score, distance, itself = None, None, None
     if len(sure):
         wanted, score = largest(sure), 0.0
-        same = own[overlap(wanted[1:5], own[:, 1:5]) > SAME]
+        same, twin = (f[overlap(wanted[1:5], f[:, 1:5]) > SAME] for f in (own, again))
         if len(same):
             score, distance = same[0][0], apart(same[0], wanted)
+        if len(twin):
+            itself = apart(twin[0], wanted)
     alone = [f[0] for f in own if not len(hints) or overlap(f[1:5], hints[:, 1:5]).max() < 0.2]
-    return score, distance, alone
+    return score, distance, itself, alone
 
 
 def people(args, own, teacher):
@@ -59,7 +63,8 @@ def people(args, own, teacher):
     for source, name, _, picture in itertools.chain(*streams):
         hints = teacher.detect(picture, HINT, TEACHER)
         found = own.detect(picture, LOWEST, args.threshold)
-        row = compare(found, hints[hints[:, 0] >= TEACHER], hints)
+        again = look(teacher, picture, *VIEWS[1], TEACHER)
+        row = compare(found, again, hints[hints[:, 0] >= TEACHER], hints)
         rows[source].append(row)
         if args.missed and row[0] is not None and row[0] < args.threshold:
             print(f"missed {row[0]:.2f} {name}")
@@ -98,17 +103,18 @@ def main():
     own, teacher = Detector(args.model), Detector(args.reference / "yunet_n_320_320.onnx")
     rows = people(args, own, teacher)
     mine, theirs, count = faceless(args, own, teacher)
-    print("| source | pictures | teacher's faces | found | landmarks apart: mean | 9 of 10 below | alone |")
-    print("|---|---|---|---|---|---|---|")
+    print("| source | pictures | teacher's faces | found | landmarks apart: mean | 9 of 10 below | teacher from itself | alone |")
+    print("|---|---|---|---|---|---|---|---|")
     everything = [r for group in rows.values() for r in group]
     for source, group in [*rows.items(), ("all", everything)]:
-        scores = np.array([s for s, _, _ in group if s is not None])
-        apart_by = np.array([d for s, d, _ in group if d is not None and s >= args.threshold])
-        alone = sum(s >= args.threshold for _, _, lonely in group for s in lonely)
+        scores = np.array([s for s, _, _, _ in group if s is not None])
+        apart_by = np.array([d for s, d, _, _ in group if d is not None and s >= args.threshold])
+        itself = np.array([i for _, _, i, _ in group if i is not None])
+        alone = sum(s >= args.threshold for _, _, _, lonely in group for s in lonely)
         print(f"| {source} | {len(group)} | {len(scores)} | {np.mean(scores >= args.threshold):.2%} |"
-              f" {apart_by.mean():.2%} | {np.quantile(apart_by, 0.9):.2%} | {alone} |")
+              f" {apart_by.mean():.2%} | {np.quantile(apart_by, 0.9):.2%} | {itself.mean():.2%} | {alone} |")
     print(f"\n{count} faceless pictures: teacher {np.sum(theirs >= TEACHER)} false faces at {TEACHER}")
-    scores = np.array([s for s, _, _ in everything if s is not None])
+    scores = np.array([s for s, _, _, _ in everything if s is not None])
     for threshold in np.arange(0.25, 0.9, 0.05):
         print(f"threshold {threshold:.2f}: found {np.mean(scores >= threshold):.2%},"
               f" {np.sum(mine >= threshold)} false faces")

@@ -22,17 +22,18 @@ HINT = 0.25  # score from which something may be a face
 VIEWS = ((1.0, 0, 0), (0.95, 9, 5))  # scale, and shift in pixels of the teacher's input
 
 
-def look(teacher, picture, scale, dx, dy):
-    """Faces that the teacher sees in one view of picture, in its pixels."""
+def look(teacher, picture, scale, dx, dy, firm=0.0):
+    """Faces that the teacher sees in one view of picture, in its pixels. firm is
+    Detector.detect's."""
     if scale == 1:
-        return teacher.detect(picture, HINT)
+        return teacher.detect(picture, HINT, firm)
     h, w = picture.shape[:2]
     fit = min(teacher.width / w, teacher.height / h) * scale
     size = max(round(w * fit), 1), max(round(h * fit), 1)
     view = np.zeros((teacher.height, teacher.width, 3), np.uint8)
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     view[dy : dy + size[1], dx : dx + size[0]] = small[: teacher.height - dy, : teacher.width - dx]
-    faces = teacher.detect(view, HINT)
+    faces = teacher.detect(view, HINT, firm)
     faces[:, [1, 2]] -= [dx, dy]
     faces[:, 5:] -= np.tile([dx, dy], 5)
     faces[:, 1:] *= np.tile([w / size[0], h / size[1]], 7)
