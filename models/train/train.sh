@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
 # One command from the data to the weights of one network: see README.md.
 #   train.sh attributes|face|texture SHARED      SHARED holds data/ and reference-models/
+# QUICK=1 takes a hundredth of face's and texture's steps, with a folder WORK of its own: it shows that
+# everything is there and fits together, and leaves networks that are good for nothing.
+# Both write over the weights of this checkout.
 set -euo pipefail
 cd "$(dirname "$0")"
 network=${1:?attributes, face or texture} shared=$(realpath "${2:?the folder that holds data and reference-models}")
 data=$shared/data reference=$shared/reference-models
 work=${WORK:-/tmp/livenessd-train}
 out=$(realpath ../weights)
+quick=${QUICK:+1}
+steps() { echo $((quick ? ($1 + 99) / 100 : $1)); }
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 mkdir -p "$work"
 
 scenes() { # name, scenes, seeds, first seed: pictures of the simulated presenter
-	[ -e "$work/$1/done" ] || { (cd ../.. && go run ./cmd/scenes -out "$work/$1" -scenes "$2" -seeds "$3" -first "$4" -frames 6) && touch "$work/$1/done"; }
+	[ -e "$work/$1/done" ] || { (cd ../.. && go run ./cmd/scenes -out "$work/$1" -scenes "$2" -seeds "$((quick ? ($3 + 9) / 10 : $3))" -first "$4" -frames 6) && touch "$work/$1/done"; }
 }
 
 case $network in
@@ -25,22 +30,22 @@ face)
 	scenes scenes-face person,person-limited,print,tablet,two-people,nobody,too-far,too-near 12 5000
 	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
 	python3 face/train.py --data "$data" --reference "$reference" --faceless "$work/faceless" --scenes "$work/scenes-face" \
-		--work "$work/face" --out "$out/face.onnx"
+		--steps "$(steps 10000)" --work "$work/face" --out "$out/face.onnx"
 	python3 digests.py ../set.json:../weights
 	;;
 texture)
 	scenes scenes-texture person,person-limited,print,tablet 130 1000
 	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
 	cd texture
-	python3 prepare.py --data "$data" --reference "$reference" --scenes "$work/scenes-texture" --faceless "$work/faceless" --out "$work/samples"
-	train() { # name, and what else train.py is told
-		[ -e "$work/$1.done" ] || { python3 train.py --samples "$work/samples" --reference "$reference" --out "$work/$1.pt" "${@:2}" && touch "$work/$1.done"; }
+	python3 prepare.py --data "$data" --reference "$reference" --scenes "$work/scenes-texture" --faceless "$work/faceless" ${quick:+--size 0.05} --out "$work/samples"
+	train() { # name, steps, and what else train.py is told
+		[ -e "$work/$1.done" ] || { python3 train.py --samples "$work/samples" --reference "$reference" --out "$work/$1.pt" --steps "$(steps "$2")" "${@:3}" && touch "$work/$1.done"; }
 	}
-	train base --without replay --without nuaa --steps 3200
-	train without-replay --without replay --start "$work/base.pt.last" --steps 2800 --rate 0.0018 --settle
-	train without-nuaa --without nuaa --start "$work/base.pt.last" --steps 800 --rate 0.0018 --settle
-	train held --labels --hold 0 --start "$work/without-replay.pt.last" --steps 4000 --rate 0.0012 --settle
-	train texture --labels --start "$work/held.pt.last" --steps 500 --rate 0.0006 --settle
+	train base 3200 --without replay --without nuaa
+	train without-replay 2800 --without replay --start "$work/base.pt.last" --rate 0.0018 --settle
+	train without-nuaa 800 --without nuaa --start "$work/base.pt.last" --rate 0.0018 --settle
+	train held 4000 --labels --hold 0 --start "$work/without-replay.pt.last" --rate 0.0012 --settle
+	train texture 500 --labels --start "$work/held.pt.last" --rate 0.0006 --settle
 	mkdir -p "$work/held-set" && cp ../../set.json "$work/held-set/"
 	python3 export.py --weights "$work/held.pt" --out "$work/held-set/texture.onnx"
 	python3 export.py --weights "$work/without-replay.pt" --out ../without-replay/texture.onnx
