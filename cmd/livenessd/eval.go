@@ -144,11 +144,12 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	if err != nil {
 		return exitMisused, err
 	}
+	var tooFew error // said after the report, which took long and is good for the rest
 	if files.set != nil {
-		if report.Calibration, err = evaluate.Calibrate(setup, presentations); err != nil {
-			return exitMisused, err
+		if report.Calibration, tooFew = evaluate.Calibrate(setup, presentations); tooFew == nil {
+			err = writeCalibrated(files.set, cfg.Models.Dirs, report)
 		}
-		if err := writeCalibrated(files.set, cfg.Models.Dirs, report); err != nil {
+		if err != nil {
 			return exitFailed, err
 		}
 	}
@@ -162,6 +163,9 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	}
 	if err != nil {
 		return exitFailed, err
+	}
+	if tooFew != nil {
+		return exitMisused, tooFew
 	}
 	return exitOK, nil
 }
