@@ -253,12 +253,12 @@ func (k *Kiosk) showing(out *Output, o *livenessd.Observation) {
 		return
 	}
 	k.enter(livenessd.PhaseRest, livenessd.PromptStepAway, o.At)
-	k.rest.begin(o.At, k.near(o))
+	k.rest.begin(k.near(o))
 }
 
 func (k *Kiosk) resting(o *livenessd.Observation) {
 	k.rest.step(o.At, k.near(o))
-	if k.rest.over(o.At, k.outcome) {
+	if k.rest.over(o.At, k.since, k.outcome) {
 		k.enter(livenessd.PhaseIdle, livenessd.PromptApproach, o.At)
 	}
 }

@@ -15,7 +15,6 @@ import (
 type rest struct {
 	cfg   *Config
 	box   livenessd.Rect // whose result it was; zero when nobody was near
-	since time.Time      // when the rest began
 	away  time.Time      // that face not seen since; zero when it is
 	stays int            // limits that passed in a row
 }
@@ -24,8 +23,8 @@ type rest struct {
 const mostDoublings = 6
 
 // begin starts the rest after a result. face is who is near, nil for nobody.
-func (r *rest) begin(at time.Time, face *livenessd.Face) {
-	r.since, r.away, r.box = at, time.Time{}, livenessd.Rect{}
+func (r *rest) begin(face *livenessd.Face) {
+	r.away, r.box = time.Time{}, livenessd.Rect{}
 	if face != nil {
 		r.box = face.Box
 	}
@@ -51,8 +50,8 @@ func (r *rest) left(at time.Time) bool {
 	return !r.away.IsZero() && at.Sub(r.away) >= r.cfg.AwayFor
 }
 
-// over reports whether the rest ends at at.
-func (r *rest) over(at time.Time, outcome livenessd.Outcome) bool {
+// over reports whether the rest that began at since, after outcome, ends at at.
+func (r *rest) over(at, since time.Time, outcome livenessd.Outcome) bool {
 	if r.left(at) {
 		return true
 	}
@@ -60,7 +59,7 @@ func (r *rest) over(at time.Time, outcome livenessd.Outcome) bool {
 	if outcome == livenessd.Retry {
 		limit = r.cfg.RestRetry
 	}
-	if at.Sub(r.since) < limit<<min(r.stays, mostDoublings) {
+	if at.Sub(since) < limit<<min(r.stays, mostDoublings) {
 		return false
 	}
 	r.stays++

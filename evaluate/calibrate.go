@@ -45,14 +45,22 @@ func margin(looks []Look, threshold float64) float64 {
 	for i, l := range looks {
 		odds[i] = logOdds(l.Score)
 	}
-	low, high := -2*certain, 2*certain
-	for range 60 { // halves 4·certain to less than any odds differ by
-		middle, sum, weights := (low+high)/2, 0.0, 0.0
+	return lastWhere(func(lowered float64) bool {
+		sum, weights := 0.0, 0.0
 		for i, l := range looks {
-			sum += l.Weight * logistic(odds[i]-middle)
+			sum += l.Weight * logistic(odds[i]-lowered)
 			weights += l.Weight
 		}
-		if sum >= threshold*weights {
+		return sum >= threshold*weights
+	})
+}
+
+// lastWhere returns the log odds up to which holds is true; it has to be false
+// from there on.
+func lastWhere(holds func(t float64) bool) float64 {
+	low, high := -2*certain, 2*certain
+	for range 60 { // halves 4·certain to less than any odds differ by
+		if middle := (low + high) / 2; holds(middle) {
 			low = middle
 		} else {
 			high = middle
@@ -142,15 +150,10 @@ func border(bona []float64, attacks map[string][]float64, weight float64) (t, sp
 		}
 		return first, second
 	}
-	low, high := -2*certain, 2*certain
-	for range 60 {
-		t = (low + high) / 2
-		if first, _ := slopes(t); first < 0 {
-			low = t
-		} else {
-			high = t
-		}
-	}
+	t = lastWhere(func(t float64) bool {
+		first, _ := slopes(t)
+		return first < 0
+	})
 	_, second := slopes(t)
 	return t, 1 / math.Sqrt(second)
 }

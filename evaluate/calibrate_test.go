@@ -12,7 +12,7 @@ import (
 
 // Ensure how far a presentation is said to lie above the border.
 func TestMargin(t *testing.T) {
-	at := func(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
+	at := squash
 	tests := []struct {
 		name      string
 		looks     []Look

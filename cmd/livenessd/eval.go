@@ -146,10 +146,10 @@ func evalCommand(ctx context.Context, env *environment, args []string) (int, err
 	}
 	var tooFew error // said after the report, which took long and is good for the rest
 	if files.set != nil {
-		if report.Calibration, tooFew = evaluate.Calibrate(setup, presentations); tooFew == nil {
-			err = writeCalibrated(files.set, cfg.Models.Dirs, report)
-		}
-		if err != nil {
+		report.Calibration, tooFew = evaluate.Calibrate(setup, presentations)
+	}
+	if report.Calibration != nil {
+		if err := writeCalibrated(files.set, cfg.Models.Dirs, report); err != nil {
 			return exitFailed, err
 		}
 	}
