@@ -178,7 +178,7 @@ func (f Fusion) check(texture []Spec) error {
 	}
 	for i, sha := range f.Networks {
 		if len(f.Networks) != len(texture) || sha != texture[i].SHA256 {
-			return errors.New("it was fitted for other texture networks: fit it again, for this door with `livenessd eval -calibrate`, or leave it out")
+			return errors.New("it was fitted for other texture networks: take it out, then fit it again: `livenessd eval -calibrate` moves the border to a door, models/train/calibrate.py fits the weights of several networks")
 		}
 	}
 	switch {
