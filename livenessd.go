@@ -392,7 +392,7 @@ type View struct {
 	Outcome  Outcome   `json:"outcome,omitempty"` // in PhaseResult only
 	Reason   Reason    `json:"reason,omitempty"`  // why retry or not ready, where the person can act on it
 	Notice   Reason    `json:"notice,omitempty"`  // what the operator should mend; the person need not care
-	Until    time.Time `json:"until,omitzero"`    // when PhaseLocked ends, or the present step's limit
+	Until    time.Time `json:"until,omitzero"`    // when PhaseLocked ends; else the limit of the present step, or of the session where that is sooner
 }
 
 // SessionState is where a session stands.

@@ -50,7 +50,7 @@ type Config struct {
 	PositionLimit time.Duration
 	HoldLimit     time.Duration
 	MoveLimit     time.Duration // each movement, the way back to the centre included
-	SessionLimit  time.Duration // everything, both attempts
+	TotalLimit    time.Duration // everything, both attempts
 	Warn          time.Duration // before a limit the screen says that time is nearly over
 
 	// Prompts change only after the cause has lasted PromptSettle and the old
@@ -107,7 +107,7 @@ func DefaultConfig() Config {
 		PositionLimit: 15 * time.Second,
 		HoldLimit:     8 * time.Second,
 		MoveLimit:     7 * time.Second,
-		SessionLimit:  2 * time.Minute,
+		TotalLimit:    2 * time.Minute,
 		Warn:          3 * time.Second,
 
 		PromptSettle: 250 * time.Millisecond,
@@ -183,7 +183,7 @@ func (c Config) Validate() error {
 	}{
 		{"approach_for", c.ApproachFor}, {"sample_spacing", c.SampleSpacing}, {"smooth", c.Smooth}, {"min_reaction", c.MinReaction},
 		{"settle", c.Settle}, {"settle_spread", c.SettleSpread}, {"confirm", c.Confirm}, {"position_limit", c.PositionLimit}, {"hold_limit", c.HoldLimit},
-		{"move_limit", c.MoveLimit}, {"session_limit", c.SessionLimit}, {"warn", c.Warn}, {"prompt_settle", c.PromptSettle}, {"prompt_show", c.PromptShow},
+		{"move_limit", c.MoveLimit}, {"total_limit", c.TotalLimit}, {"warn", c.Warn}, {"prompt_settle", c.PromptSettle}, {"prompt_show", c.PromptShow},
 		{"max_gap", c.MaxGap}, {"leave", c.Leave}, {"max_pause", c.MaxPause}, {"frozen", c.Frozen}, {"show_result", c.ShowResult},
 		{"show_retry", c.ShowRetry}, {"away_for", c.AwayFor}, {"rest_limit", c.RestLimit}, {"rest_retry", c.RestRetry},
 		{"lock_window", c.LockWindow}, {"lock_for", c.LockFor},

@@ -260,6 +260,26 @@ func TestWarning(t *testing.T) {
 	}
 }
 
+// Ensure that the screen warns before the end of the whole session, too, and
+// that it ends then, whatever its parts may still take.
+func TestTotalLimit(t *testing.T) {
+	th := newTheatre(t, 1, func(c *Config) { c.TotalLimit = 10 * time.Second })
+	th.a.flaw = livenessd.TooDark
+	th.run(6 * time.Second)
+	if th.view.Warning {
+		t.Error("warned after 6 of 10 seconds")
+	}
+	th.run(3 * time.Second)
+	if !th.view.Warning {
+		t.Error("not warned after 9 of 10 seconds")
+	}
+	begin := th.now
+	r := th.result()
+	if took := th.now.Sub(begin); r.Outcome != livenessd.Retry || !slices.Contains(r.Reasons, livenessd.TimedOut) || took > 2*time.Second {
+		t.Errorf("%s %v after %v more", r.Outcome, r.Reasons, took)
+	}
+}
+
 // Ensure that five failures lock the kiosk, and that the lock ends.
 func TestLock(t *testing.T) {
 	th := newTheatre(t, 1, func(c *Config) { c.LockFor = 30 * time.Second; c.RestLimit = time.Second })

@@ -144,6 +144,7 @@ func TestValidate(t *testing.T) {
 		"movements":    func(c *Config) { c.MinMovements = 4 },
 		"yaw":          func(c *Config) { c.Yaw = nan() },
 		"move_limit":   func(c *Config) { c.MoveLimit = 0 },
+		"total_limit":  func(c *Config) { c.TotalLimit = 0 },
 		"lock_for":     func(c *Config) { c.LockFor = -time.Second },
 		"max_pause":    func(c *Config) { c.MaxPause = 48 * time.Hour },
 		"lock_failure": func(c *Config) { c.LockFailures = -1 },

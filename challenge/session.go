@@ -80,7 +80,7 @@ func (s *session) step(o *livenessd.Observation, fault livenessd.Reason) *livene
 	if fault != "" {
 		return s.void(o.At, fault)
 	}
-	if o.At.Sub(s.started) > s.cfg.SessionLimit {
+	if o.At.Sub(s.started) > s.cfg.TotalLimit {
 		return s.retry(o.At, s.mainFlaw(), livenessd.TimedOut)
 	}
 	if o.At.Before(s.again) {
@@ -346,6 +346,9 @@ func (s *session) view(at time.Time) livenessd.View {
 		v.Steps = len(s.moves.steps)
 		v.Step = min(s.moves.i+1, v.Steps)
 		v.Progress = 0.5 + 0.5*float64(s.moves.i)/float64(max(1, v.Steps))
+	}
+	if end := s.started.Add(s.cfg.TotalLimit); !s.started.IsZero() && end.Before(limit) {
+		limit = end
 	}
 	v.Warning = limit.Sub(at) < s.cfg.Warn
 	v.Until = limit

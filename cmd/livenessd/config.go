@@ -82,6 +82,7 @@ type SessionConfig struct {
 	PositionLimit Duration `toml:"position_limit"`
 	HoldLimit     Duration `toml:"hold_limit"`
 	MoveLimit     Duration `toml:"move_limit"`
+	TotalLimit    Duration `toml:"total_limit"`
 	Warn          Duration `toml:"warn"`
 	MaxPause      Duration `toml:"max_pause"`
 	MaxGap        Duration `toml:"max_gap"`
@@ -144,7 +145,7 @@ func defaultConfig() Config {
 		Session: SessionConfig{
 			Start: startApproach, GoodFrames: c.GoodFrames, OfFrames: c.OfFrames,
 			MinMovements: c.MinMovements, MaxMovements: c.MaxMovements, TurnDegrees: c.Yaw, NodDegrees: c.Pitch,
-			PositionLimit: Duration(c.PositionLimit), HoldLimit: Duration(c.HoldLimit), MoveLimit: Duration(c.MoveLimit),
+			PositionLimit: Duration(c.PositionLimit), HoldLimit: Duration(c.HoldLimit), MoveLimit: Duration(c.MoveLimit), TotalLimit: Duration(c.TotalLimit),
 			Warn: Duration(c.Warn), MaxPause: Duration(c.MaxPause), MaxGap: Duration(c.MaxGap), ShowResult: Duration(c.ShowResult),
 			LockFailures: c.LockFailures, LockWindow: Duration(c.LockWindow), LockFor: Duration(c.LockFor),
 		},
@@ -193,6 +194,7 @@ func (s SessionConfig) challenge() challenge.Config {
 	c.MinMovements, c.MaxMovements = s.MinMovements, s.MaxMovements
 	c.Yaw, c.Pitch = s.TurnDegrees, s.NodDegrees
 	c.PositionLimit, c.HoldLimit, c.MoveLimit = time.Duration(s.PositionLimit), time.Duration(s.HoldLimit), time.Duration(s.MoveLimit)
+	c.TotalLimit = time.Duration(s.TotalLimit)
 	c.Warn, c.MaxPause, c.MaxGap, c.ShowResult = time.Duration(s.Warn), time.Duration(s.MaxPause), time.Duration(s.MaxGap), time.Duration(s.ShowResult)
 	c.LockFailures, c.LockWindow, c.LockFor = s.LockFailures, time.Duration(s.LockWindow), time.Duration(s.LockFor)
 	return c

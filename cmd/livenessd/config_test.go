@@ -59,12 +59,12 @@ func TestPrecedence(t *testing.T) {
 	write(t, file, "[camera]\nfps = 10\nwidth = 320\nheight = 240\n")
 	cfg, err := loadConfig(file,
 		[]string{"LIVENESSD_CAMERA_FPS=11", "LIVENESSD_CAMERA_HEIGHT=360", "LIVENESSD_MODELS_DIRS=/a, /b", "PATH=/bin"},
-		[]string{"camera.fps=12", "session.move_limit=9s", "camera.replay_speed=0.5"})
+		[]string{"camera.fps=12", "session.move_limit=9s", "session.total_limit=3m", "camera.replay_speed=0.5"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.Camera.Width != 320 || cfg.Camera.Height != 360 || cfg.Camera.FPS != 12 || cfg.Camera.ReplaySpeed != 0.5 ||
-		!reflect.DeepEqual(cfg.Models.Dirs, []string{"/a", "/b"}) || time.Duration(cfg.Session.MoveLimit) != 9*time.Second {
+		!reflect.DeepEqual(cfg.Models.Dirs, []string{"/a", "/b"}) || time.Duration(cfg.Session.MoveLimit) != 9*time.Second || cfg.Session.challenge().TotalLimit != 3*time.Minute {
 		t.Errorf("%+v", cfg)
 	}
 }
