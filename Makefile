@@ -38,10 +38,10 @@ test-package: appliance-image
 	DEB_VERSION=$$(packaging/version.sh)+next packaging/build.sh && packaging/trial.sh $(APPLIANCE_CACHE)/bare.tar $$old bin/livenessd.deb
 
 ## test-appliance: the package in a guest with a real kernel, systemd and USB camera; RUN=name runs one check,
-##   APPLIANCE_REPLUGS=50 APPLIANCE_CUTS=25 more of what is done 10 and 3 times
+##   APPLIANCE_REPLUGS=50 APPLIANCE_CUTS=25 more of what is done 10 and 3 times, as many as APPLIANCE_TIME (80m) lets
 test-appliance: appliance-image
 	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) \
-	$(GO) test -count 1 -v -timeout 80m -run '$(or $(RUN),.)' ./appliance
+	$(GO) test -count 1 -v -timeout $(or $(APPLIANCE_TIME),80m) -run '$(or $(RUN),.)' ./appliance
 
 ## power-cuts: 500 power cuts while results and calls are written, in the guest (hours); CUTS=n for another number
 power-cuts: appliance-image

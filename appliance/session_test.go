@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -18,15 +19,33 @@ import (
 	"livenessd/capture/sim"
 )
 
-// slowness is how much slower the simulated person lives than the guest's
-// clock runs: emulation judges about one picture a second, where a machine
-// judges thirty.
-const slowness = 5
+// picturesPerSecond is how many pictures the simulated person needs in each
+// second of its own time to be followed. Emulation judges about one in a second
+// of the guest's, where a machine judges thirty.
+const picturesPerSecond = 5
 
-// unhurried are the limits for such a person.
-var unhurried = []string{
-	testCamera, "SESSION_GOOD_FRAMES=4", "SESSION_OF_FRAMES=6", "SESSION_MAX_MOVEMENTS=2", "SESSION_MAX_PAUSE=30s", "SESSION_MAX_GAP=10s",
-	"SESSION_POSITION_LIMIT=100s", "SESSION_HOLD_LIMIT=100s", "SESSION_MOVE_LIMIT=60s", "SESSION_WARN=10s", "SESSION_SHOW_RESULT=20s",
+// unhurried are the limits for a person who lives so much slower than the
+// guest's clock runs.
+func unhurried(slowness float64) []string {
+	set := []string{testCamera, "SESSION_GOOD_FRAMES=4", "SESSION_OF_FRAMES=6", "SESSION_MAX_MOVEMENTS=2", "SESSION_MAX_PAUSE=30s", "SESSION_MAX_GAP=10s"}
+	for name, seconds := range map[string]float64{"POSITION_LIMIT": 20, "HOLD_LIMIT": 20, "MOVE_LIMIT": 12, "TOTAL_LIMIT": 80, "WARN": 2, "SHOW_RESULT": 4} {
+		set = append(set, fmt.Sprintf("SESSION_%s=%.0fs", name, seconds*slowness))
+	}
+	return set
+}
+
+// slowness measures how much slower the simulated person has to live.
+func (l *lab) slowness() float64 {
+	l.Helper()
+	const pictures = 20
+	before := l.metric("livenessd_analysis_seconds_count")
+	took := l.until("pictures are analysed", func() (bool, string) {
+		n := l.metric("livenessd_analysis_seconds_count") - before
+		return n >= pictures, fmt.Sprint(n, " were")
+	})
+	slow := max(1, picturesPerSecond*took.Seconds()/pictures)
+	l.Logf("%.2f pictures analysed a second: the person lives %.1f times slower", pictures/took.Seconds(), slow)
+	return slow
 }
 
 // stage is the simulated presenter before the guest's camera: it sees what the
@@ -37,8 +56,9 @@ type stage struct {
 	stop  func()
 }
 
-// perform draws the scene and feeds the camera until stop is called.
-func (l *lab) perform(scene string, seed int64) *stage {
+// perform draws the scene, so much slower than life, and feeds the camera until
+// stop is called.
+func (l *lab) perform(scene string, seed int64, slowness float64) *stage {
 	l.Helper()
 	person, err := sim.New(sim.Config{Scene: scene, Seed: seed, FPS: 15})
 	if err != nil {
@@ -56,7 +76,7 @@ func (l *lab) perform(scene string, seed int64) *stage {
 		l.Fatalf("the page's socket: %v %v", err, resp)
 	}
 	began := time.Now()
-	moment := func() time.Time { return began.Add(time.Since(began) / slowness) }
+	moment := func() time.Time { return began.Add(time.Duration(float64(time.Since(began)) / slowness)) }
 	done := make(chan struct{}, 2)
 	go func() {
 		defer func() { done <- struct{}{} }()
@@ -150,12 +170,13 @@ func (s *stage) outcome(limit time.Duration) livenessd.Outcome {
 // in, by the package as it was installed, through a USB camera.
 func TestSession(t *testing.T) {
 	l := sharedGuest(t)
-	l.configure(unhurried...)
+	slowness := l.slowness()
+	l.configure(unhurried(slowness)...)
 	l.settled()
 	var got livenessd.Outcome
 	for attempt := range 3 { // the texture network refuses one simulated person in twenty, and a jam of the machine looks like one of the camera
-		s := l.perform("person", int64(3+attempt))
-		got = s.outcome(2 * patience)
+		s := l.perform("person", int64(3+attempt), slowness)
+		got = s.outcome(time.Duration(100 * slowness * float64(time.Second)))
 		s.stop()
 		if got == livenessd.Live {
 			break

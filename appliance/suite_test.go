@@ -414,6 +414,19 @@ func (l *lab) off() {
 	}
 }
 
+// enough reports whether a check that repeats itself has to end now, having done
+// so many of the repetitions that were asked for, so that those after it have
+// their time. It is told what the check has to do in any case.
+func enough(t *testing.T, done, asked, atLeast int, reserve time.Duration) bool {
+	t.Helper()
+	end, limited := t.Deadline()
+	if done < atLeast || !limited || time.Until(end) > reserve {
+		return done == asked
+	}
+	t.Logf("%d of %d, since the time is short", done, asked)
+	return true
+}
+
 // count returns the number in an environment variable, or n.
 func count(t *testing.T, name string, n int) int {
 	s := os.Getenv(name)
