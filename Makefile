@@ -44,9 +44,8 @@ test-appliance: appliance-image
 	$(GO) test -count 1 -v -timeout $(or $(APPLIANCE_TIME),80m) -run '$(or $(RUN),.)' ./appliance
 
 ## power-cuts: 500 power cuts while results and calls are written, in the guest (hours); CUTS=n for another number
-power-cuts: appliance-image
-	TEST_APPLIANCE=$(abspath bin/livenessd.deb) TEST_APPLIANCE_IMAGE=$(APPLIANCE_CACHE) APPLIANCE_CUTS=$(or $(CUTS),500) \
-	$(GO) test -count 1 -v -timeout 24h -run TestPowerCut ./appliance
+power-cuts:
+	$(MAKE) test-appliance RUN=TestPowerCut APPLIANCE_CUTS=$(or $(CUTS),500) APPLIANCE_TIME=24h
 
 appliance-image: deb
 	$(call install,$(APPLIANCE_PACKAGES),:;)
