@@ -89,7 +89,7 @@ screenshots: build test-deps
 	@mkdir -p docs/screenshots
 	TEST_SCREENSHOTS=$(abspath docs/screenshots) $(GO) test -count 1 -run 'TestBrowser(Scenes|Nobody)' -timeout 9m ./cmd/livenessd
 
-## seeds: many simulated people and attackers, without the race detector
+## seeds: many simulated people and attackers, without the race detector; TEST_FPS=5 as a slow machine sees them
 seeds: deps
 	TEST_SEEDS=$(or $(SEEDS),20) $(GO) test -count 1 -v -timeout 5h -run 'TestSeeds' ./cmd/livenessd
 

@@ -36,8 +36,9 @@ func onStage(t testing.TB, scene string, seed int64) (*sim.Sim, *challenge.Kiosk
 
 // play runs one simulated scene through the real pipeline and the real
 // judgement until the first result, in the time of the pictures and not of the
-// clock. change, if not nil, may change what was seen before it is judged.
-func play(t testing.TB, eyes eyes, scene string, seed int64, change func(*livenessd.Observation)) *livenessd.Result {
+// clock, so many of them a second. change, if not nil, may change what was seen
+// before it is judged.
+func play(t testing.TB, eyes eyes, scene string, seed int64, fps int, change func(*livenessd.Observation)) *livenessd.Result {
 	t.Helper()
 	s, k := onStage(t, scene, seed)
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -47,8 +48,8 @@ func play(t testing.TB, eyes eyes, scene string, seed int64, change func(*livene
 		}
 	}
 	var face follower
-	for range 15 * 120 {
-		at = at.Add(time.Second / 15)
+	for range fps * 120 {
+		at = at.Add(time.Second / time.Duration(fps))
 		o, err := eyes.Follow(s.Frame(at), k.WantsTexture(), face.wanted(k))
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +110,8 @@ func eyesOf(t testing.TB, dirs ...string) eyes {
 // Ensure that 98 of 100 simulated people of all kinds pass and that attacks
 // never do, and prints not even where the texture takes them for skin; a
 // recording of a head that moves all the time may then guess right. TEST_SEEDS
-// says how many of each (make seeds); the browser tests show one of each.
+// says how many of each, TEST_FPS how many pictures a second the machine judges
+// (make seeds); the browser tests show one of each.
 func TestSeeds(t *testing.T) {
 	v := os.Getenv("TEST_SEEDS")
 	if v == "" {
@@ -119,15 +121,21 @@ func TestSeeds(t *testing.T) {
 	if err != nil {
 		t.Fatalf("TEST_SEEDS: %v", err)
 	}
+	fps := 15
+	if v := os.Getenv("TEST_FPS"); v != "" {
+		if fps, err = strconv.Atoi(v); err != nil || fps < 1 {
+			t.Fatalf("TEST_FPS must be a number above 0, not %q", v)
+		}
+	}
 	p := newEyes(t)
 	for _, sc := range sim.Scenes() {
 		if sc.Name != "person" && sc.Name != limited && !sc.Attack {
 			continue
 		}
-		t.Run(sc.Name, func(t *testing.T) { playSeeds(t, p, sc, seeds, nil) })
+		t.Run(sc.Name, func(t *testing.T) { playSeeds(t, p, sc, seeds, fps, nil) })
 		if sc.Name == "print" {
 			t.Run(sc.Name+"-of-skin", func(t *testing.T) {
-				playSeeds(t, p, sc, seeds, func(o *livenessd.Observation) {
+				playSeeds(t, p, sc, seeds, fps, func(o *livenessd.Observation) {
 					if o.Texture != nil {
 						o.Texture = &livenessd.Score{Value: 1, Threshold: o.Texture.Threshold, Model: o.Texture.Model}
 					}
@@ -137,11 +145,11 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-func playSeeds(t *testing.T, p eyes, sc sim.Scene, seeds int, change func(*livenessd.Observation)) {
+func playSeeds(t *testing.T, p eyes, sc sim.Scene, seeds, fps int, change func(*livenessd.Observation)) {
 	outcomes, reasons := map[livenessd.Outcome]int{}, map[livenessd.Reason]int{}
 	wrong := 0
 	for seed := range int64(seeds) {
-		r := play(t, p, sc.Name, 1000+seed, change)
+		r := play(t, p, sc.Name, 1000+seed, fps, change)
 		if r == nil {
 			t.Errorf("seed %d: no result in two minutes", 1000+seed)
 			continue
