@@ -42,6 +42,8 @@ func (s Spec) check(role Role) error {
 		return fmt.Errorf("threshold %v must lie between 0 and 1", s.Threshold)
 	case len(s.Outputs) == 0 || len(s.Outputs) > maxOutputs:
 		return fmt.Errorf("outputs: %d, want 1 to %d", len(s.Outputs), maxOutputs)
+	case s.Candidate != 0 && role != RoleConfirm:
+		return errors.New("candidate: only a network that confirms faces has it")
 	case s.Thresholds != nil && role != RoleAttributes:
 		return errors.New("thresholds: only an attributes network has them")
 	}
@@ -59,7 +61,10 @@ func (s Spec) check(role Role) error {
 	if err := s.checkCropped(); err != nil {
 		return err
 	}
-	if role == RoleTexture {
+	switch role {
+	case RoleConfirm:
+		return s.checkConfirm()
+	case RoleTexture:
 		return s.checkTexture()
 	}
 	return s.checkAttributes()
@@ -94,6 +99,16 @@ func (s Spec) checkCropped() error {
 	}
 	if o := s.Outputs[0]; len(o.Classes) != o.Len() {
 		return fmt.Errorf("outputs[0].classes: %d names for %d logits", len(o.Classes), o.Len())
+	}
+	return nil
+}
+
+func (s Spec) checkConfirm() error {
+	if c := s.Outputs[0].Classes; len(c) != 1 || c[0] != "face" {
+		return fmt.Errorf("outputs[0].classes: %q, want \"face\" alone", c)
+	}
+	if !(s.Candidate > 0 && s.Candidate < 1) {
+		return fmt.Errorf("candidate %v must lie between 0 and 1", s.Candidate)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Network struct {
 // Set is everything the pipeline needs to judge one picture.
 type Set struct {
 	Face       Network
+	Confirm    *Network // nil when the face network alone says what a face is
 	Texture    []Network
 	Fusion     Fusion
 	Attributes *Network // nil when the site does without
@@ -127,6 +128,8 @@ func (s *Survey) Set() (*Set, error) {
 		switch n.Role {
 		case RoleFace:
 			set.Face = n.Network
+		case RoleConfirm:
+			set.Confirm = &n.Network
 		case RoleTexture:
 			set.Texture = append(set.Texture, n.Network)
 		case RoleAttributes:
@@ -136,9 +139,13 @@ func (s *Survey) Set() (*Set, error) {
 	return set, nil
 }
 
-// Networks returns all networks of s: face, texture, attributes.
+// Networks returns all networks of s: face, confirm, texture, attributes.
 func (s *Set) Networks() []Network {
-	ns := append([]Network{s.Face}, s.Texture...)
+	ns := []Network{s.Face}
+	if s.Confirm != nil {
+		ns = append(ns, *s.Confirm)
+	}
+	ns = append(ns, s.Texture...)
 	if s.Attributes != nil {
 		ns = append(ns, *s.Attributes)
 	}
@@ -182,6 +189,8 @@ func (s *Set) Digest(role Role) string {
 			specs[i] = n.Spec
 		}
 		of = description{Texture: specs, Fusion: &s.Fusion}
+	case role == RoleConfirm && s.Confirm != nil:
+		of = s.Confirm.Spec
 	case role == RoleAttributes && s.Attributes != nil:
 		of = s.Attributes.Spec
 	default:

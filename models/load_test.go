@@ -105,14 +105,14 @@ func TestLoad(t *testing.T) {
 func TestPartialSets(t *testing.T) {
 	base, err := builtinSet()
 	must(t, err)
-	own, builtIn := []Role{RoleFace, RoleTexture, RoleAttributes}, []Role{}
+	own, builtIn := []Role{RoleFace, RoleConfirm, RoleTexture, RoleAttributes}, []Role{}
 	for _, s := range base.specs() {
 		if !slices.Contains(builtIn, s.Role) {
 			builtIn = append(builtIn, s.Role)
 		}
 	}
-	minus := func(roles []Role, r Role) []Role {
-		return slices.DeleteFunc(slices.Clone(roles), func(x Role) bool { return x == r })
+	minus := func(roles []Role, those ...Role) []Role {
+		return slices.DeleteFunc(slices.Clone(roles), func(x Role) bool { return slices.Contains(those, x) })
 	}
 	for _, c := range []struct {
 		name string
@@ -121,8 +121,11 @@ func TestPartialSets(t *testing.T) {
 		rest []Role
 	}{
 		{"everything", func(d *description) {}, own, nil},
-		{"face", func(d *description) { *d = description{Face: d.Face} }, []Role{RoleFace}, minus(builtIn, RoleFace)},
-		{"texture and fusion", func(d *description) { d.Face, d.Attributes = nil, nil }, []Role{RoleTexture}, minus(builtIn, RoleTexture)},
+		{"face", func(d *description) { *d = description{Face: d.Face} }, []Role{RoleFace}, minus(builtIn, RoleFace, RoleConfirm)},
+		{"face and confirm", func(d *description) { *d = description{Face: d.Face, Confirm: d.Confirm} }, []Role{RoleFace, RoleConfirm}, minus(builtIn, RoleFace, RoleConfirm)},
+		{"confirm", func(d *description) { *d = description{Confirm: d.Confirm} }, []Role{RoleConfirm}, minus(builtIn, RoleConfirm)},
+		{"no confirm", func(d *description) { *d = description{Without: []Role{RoleConfirm}} }, nil, minus(builtIn, RoleConfirm)},
+		{"texture and fusion", func(d *description) { d.Face, d.Confirm, d.Attributes = nil, nil, nil }, []Role{RoleTexture}, minus(builtIn, RoleTexture)},
 		{"attributes", func(d *description) { *d = description{Attributes: d.Attributes} }, []Role{RoleAttributes}, minus(builtIn, RoleAttributes)},
 		{"no attributes", func(d *description) { *d = description{Without: []Role{RoleAttributes}} }, nil, minus(builtIn, RoleAttributes)},
 		{"fusion", func(d *description) {

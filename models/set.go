@@ -6,19 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"livenessd"
 )
 
 // description is set.json. What it does not name, or names as null, is taken
 // from the built-in set. New texture networks need a fusion that was fitted
-// for them; a fusion alone changes how the present ones are judged.
+// for them; a fusion alone changes how the present ones are judged. The built-in
+// network that confirms faces goes with the built-in one that finds them, whose
+// answers it was made for: another one has its own, or none.
 type description struct {
 	Face       *Spec   `json:"face,omitempty"`
+	Confirm    *Spec   `json:"confirm,omitempty"`
 	Texture    []Spec  `json:"texture,omitempty"`
 	Fusion     *Fusion `json:"fusion,omitempty"`
 	Attributes *Spec   `json:"attributes,omitempty"`
-	Without    []Role  `json:"without,omitempty"` // roles to do without; only "attributes" may be
+	Without    []Role  `json:"without,omitempty"` // roles to do without; only "attributes" and "confirm" may be
 }
 
 // parse reads a description and checks each part that it names. Its errors
@@ -45,6 +49,11 @@ func (d description) check() error {
 			return fmt.Errorf("face: %w", err)
 		}
 	}
+	if d.Confirm != nil {
+		if err := d.Confirm.check(RoleConfirm); err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+	}
 	if n := len(d.Texture); n > maxTexture || (n == 0 && d.Texture != nil) {
 		return fmt.Errorf("texture: %d networks, want 1 to %d", n, maxTexture)
 	}
@@ -67,11 +76,11 @@ func (d description) check() error {
 		}
 	}
 	for _, r := range d.Without {
-		if r != RoleAttributes {
-			return fmt.Errorf("without: %q cannot be left out, only %q can", r, RoleAttributes)
+		if r != RoleAttributes && r != RoleConfirm {
+			return fmt.Errorf("without: %q cannot be left out, only %q and %q can", r, RoleAttributes, RoleConfirm)
 		}
-		if d.Attributes != nil {
-			return errors.New("without: attributes are named and left out at once")
+		if (r == RoleAttributes && d.Attributes != nil) || (r == RoleConfirm && d.Confirm != nil) {
+			return fmt.Errorf("without: %q is named and left out at once", r)
 		}
 	}
 	return nil
@@ -81,6 +90,9 @@ func (d description) check() error {
 func (d description) over(base description) (description, error) {
 	if d.Face == nil {
 		d.Face = base.Face
+		if d.Confirm == nil && !slices.Contains(d.Without, RoleConfirm) {
+			d.Confirm = base.Confirm
+		}
 	}
 	if d.Texture == nil {
 		d.Texture = base.Texture
@@ -88,8 +100,8 @@ func (d description) over(base description) (description, error) {
 	if d.Fusion == nil {
 		d.Fusion = base.Fusion
 	}
-	if d.Attributes == nil && len(d.Without) == 0 {
-		d.Attributes, d.Without = base.Attributes, base.Without
+	if d.Attributes == nil && !slices.Contains(d.Without, RoleAttributes) {
+		d.Attributes = base.Attributes
 	}
 	if d.Face == nil || d.Texture == nil || d.Fusion == nil {
 		return d, fmt.Errorf("%w: face, texture and fusion are needed", livenessd.ErrInvalid)
@@ -100,11 +112,14 @@ func (d description) over(base description) (description, error) {
 	return d, nil
 }
 
-// specs returns d's networks: face, texture, attributes.
+// specs returns d's networks: face, confirm, texture, attributes.
 func (d description) specs() []Spec {
 	var specs []Spec
 	if d.Face != nil {
 		specs = append(specs, *d.Face)
+	}
+	if d.Confirm != nil {
+		specs = append(specs, *d.Confirm)
 	}
 	specs = append(specs, d.Texture...)
 	if d.Attributes != nil {

@@ -38,8 +38,8 @@ func TestOwnSets(t *testing.T) {
 	must(t, err)
 }
 
-// whole is a description that names everything: one face, one texture and one
-// attributes network, the bytes of each being onnx.
+// whole is a description that names everything: one network of each
+// role, the bytes of each being onnx.
 func whole() description {
 	spec := func(role Role) *Spec {
 		return &Spec{
@@ -47,8 +47,11 @@ func whole() description {
 			Input: Input{Name: "input", Width: 64, Height: 64, Colour: "rgb", Scale: 1}, Threshold: 0.5, Licence: "ours", Card: "none.md",
 		}
 	}
-	d := description{Face: spec(RoleFace), Texture: []Spec{*spec(RoleTexture)}, Attributes: spec(RoleAttributes)}
+	d := description{
+		Face: spec(RoleFace), Confirm: spec(RoleConfirm), Texture: []Spec{*spec(RoleTexture)}, Attributes: spec(RoleAttributes),
+	}
 	d.Face.Decoder, d.Face.Outputs = "yunet", []Output{{Name: "a", Shape: []int{64, 1}}}
+	d.Confirm.Crop, d.Confirm.Outputs, d.Confirm.Candidate = &Crop{1.3, "square"}, []Output{{Name: "o", Shape: []int{1}, Classes: []string{"face"}}}, 0.4
 	d.Texture[0].Crop, d.Texture[0].Outputs = &Crop{2, "box"}, []Output{{Name: "o", Shape: []int{2}, Classes: []string{"live", "spoof"}}}
 	d.Attributes.Crop, d.Attributes.Outputs = &Crop{1.8, "square"}, []Output{{Name: "o", Shape: []int{2}, Classes: []string{"mask", "hat"}}}
 	d.Attributes.Thresholds = map[string]float64{"mask": 0.9, "hat": 1}
@@ -106,6 +109,11 @@ func TestParseRefuses(t *testing.T) {
 		"threshold for none": edit(func(d *description) { d.Attributes.Thresholds = map[string]float64{"veil": 0.5} }),
 		"threshold of 2":     edit(func(d *description) { d.Attributes.Thresholds = map[string]float64{"mask": 2} }),
 		"thresholds of face": edit(func(d *description) { d.Face.Thresholds = map[string]float64{"mask": 1} }),
+		"confirm uncut":      edit(func(d *description) { d.Confirm.Crop = nil }),
+		"confirms what":      edit(func(d *description) { d.Confirm.Outputs[0].Classes = []string{"cat"} }),
+		"no candidate":       edit(func(d *description) { d.Confirm.Candidate = 0 }),
+		"candidate of face":  edit(func(d *description) { d.Face.Candidate = 0.5 }),
+		"confirm in and out": edit(func(d *description) { d.Without = []Role{RoleConfirm} }),
 		"without and with":   edit(func(d *description) { d.Without = []Role{RoleAttributes} }),
 	} {
 		if _, err := parse(b); !errors.Is(err, livenessd.ErrInvalid) {

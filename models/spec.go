@@ -23,6 +23,7 @@ type Role string
 // The roles a network can have.
 const (
 	RoleFace       Role = "face"       // finds faces and their five landmarks
+	RoleConfirm    Role = "confirm"    // looks closer at what may be a face: is it one
 	RoleTexture    Role = "texture"    // does the skin look like skin in front of the lens
 	RoleAttributes Role = "attributes" // what covers the face: see AttributeNames
 )
@@ -51,13 +52,17 @@ type Spec struct {
 	SHA256  string   `json:"sha256"`  // of the file, lower-case hex
 	Runtime string   `json:"runtime"` // RuntimeOpenCV or RuntimeTensorFlow
 	Input   Input    `json:"input"`
-	Crop    *Crop    `json:"crop,omitempty"`    // texture and attributes: which part of the picture it sees
+	Crop    *Crop    `json:"crop,omitempty"`    // all but face: which part of the picture it sees
 	Decoder string   `json:"decoder,omitempty"` // face only: "yunet"
 	Outputs []Output `json:"outputs"`
-	// Threshold is for face the smallest score that is a face. For texture it
+	// Threshold is for face the smallest score that is a face. For confirm it is
+	// that of the geometric mean of the face network's score and its own. For texture it
 	// is that of this network alone, and for attributes the probability from
 	// which on a class counts as there; both are for reference.
 	Threshold float64 `json:"threshold"`
+	// Candidate is, for confirm only, the face network's score from which on it is
+	// asked, in place of the face network's Threshold.
+	Candidate float64 `json:"candidate,omitempty"`
 	// Thresholds are, for attributes only and by class, the probabilities above
 	// which a picture is not good enough, in place of pipeline.Quality's; 1 is
 	// never.
@@ -90,7 +95,7 @@ type Output struct {
 	Shape []int  `json:"shape"` // without the leading batch of 1
 	// Classes says what each logit stands for. Texture: exactly one is "live",
 	// and all together are a softmax. Attributes: of AttributeNames, each a
-	// logit of its own.
+	// logit of its own. Confirm: "face" alone.
 	Classes []string `json:"classes,omitempty"`
 }
 

@@ -16,6 +16,7 @@ import (
 type faceDetector struct {
 	spec models.Spec
 	net  runner
+	sure *confirmer // nil when the network's own score is the last word
 }
 
 func newFaceDetector(n models.Network) (*faceDetector, error) {
@@ -26,10 +27,15 @@ func newFaceDetector(n models.Network) (*faceDetector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faceDetector{n.Spec, net}, nil
+	return &faceDetector{spec: n.Spec, net: net}, nil
 }
 
-func (d *faceDetector) close() { d.net.close() }
+func (d *faceDetector) close() {
+	d.net.close()
+	if d.sure != nil {
+		d.sure.close()
+	}
+}
 
 // detect returns the faces in pic, largest first, at most limit.
 func (d *faceDetector) detect(pic *picture, limit int) ([]livenessd.Face, error) {
@@ -41,9 +47,18 @@ func (d *faceDetector) detect(pic *picture, limit int) ([]livenessd.Face, error)
 	if err != nil {
 		return nil, err
 	}
-	faces := suppress(decodeYuNet(outs, d.spec.Input.Width, d.spec.Input.Height, d.spec.Threshold))
+	threshold := d.spec.Threshold
+	if d.sure != nil {
+		threshold = d.sure.spec.Candidate
+	}
+	faces := suppress(decodeYuNet(outs, d.spec.Input.Width, d.spec.Input.Height, threshold), d.spec.Threshold)
 	for i := range faces {
 		faces[i] = rescale(faces[i], float64(pic.w)/float64(w), float64(pic.h)/float64(h))
+	}
+	if d.sure != nil {
+		if faces, err = d.sure.confirmed(pic, faces); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortStableFunc(faces, func(a, b livenessd.Face) int {
 		return compare(b.Box.W*b.Box.H, a.Box.W*a.Box.H)
@@ -200,10 +215,11 @@ const agreeing = 0.5
 
 // suppress keeps of faces that overlap the one with the highest score, with
 // the landmarks that all candidates of that face agree on: their mean, weighted
-// by score. The best candidate changes from frame to frame, and alone its
+// by score. Candidates that score less than firm, and less than the best one,
+// have no say. The best candidate changes from frame to frame, and alone its
 // landmarks jump with it: shifting a real picture by up to 16 pixels moved the
 // estimated yaw with a standard deviation of 2.2 degrees, so averaged 1.3.
-func suppress(faces []livenessd.Face) []livenessd.Face {
+func suppress(faces []livenessd.Face, firm float64) []livenessd.Face {
 	slices.SortStableFunc(faces, func(a, b livenessd.Face) int { return compare(b.Score, a.Score) })
 	faces = faces[:min(len(faces), maxCandidates)]
 	var kept []livenessd.Face
@@ -213,17 +229,17 @@ func suppress(faces []livenessd.Face) []livenessd.Face {
 		}
 	}
 	for i := range kept {
-		kept[i].Landmarks = consensus(kept[i].Box, faces)
+		kept[i].Landmarks = consensus(kept[i], faces, min(firm, kept[i].Score))
 	}
 	return kept
 }
 
-// consensus returns the mean landmarks of the candidates that agree with box.
-// There is one at least: the one whose box it is.
-func consensus(box livenessd.Rect, candidates []livenessd.Face) (mean [livenessd.Landmarks]livenessd.Point) {
+// consensus returns the mean landmarks of the candidates that agree with best and
+// score at least so much. There is one at least: best itself.
+func consensus(best livenessd.Face, candidates []livenessd.Face, least float64) (mean [livenessd.Landmarks]livenessd.Point) {
 	var weight float64
 	for _, c := range candidates {
-		if c.Box.IoU(box) <= agreeing {
+		if c.Score < least || c.Box.IoU(best.Box) <= agreeing {
 			continue
 		}
 		w := max(c.Score, 1e-6)

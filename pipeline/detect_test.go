@@ -130,7 +130,7 @@ func TestSuppress(t *testing.T) {
 	at := func(x, score float64) livenessd.Face {
 		return livenessd.Face{Box: livenessd.Rect{X: x, Y: 0, W: 100, H: 100}, Score: score}
 	}
-	got := suppress([]livenessd.Face{at(0, 0.8), at(10, 0.9), at(200, 0.75), at(20, 0.85)})
+	got := suppress([]livenessd.Face{at(0, 0.8), at(10, 0.9), at(200, 0.75), at(20, 0.85)}, 0.7)
 	if len(got) != 2 || got[0].Score != 0.9 || got[1].Score != 0.75 {
 		t.Errorf("%+v", got)
 	}
@@ -209,7 +209,8 @@ func TestTexturable(t *testing.T) {
 }
 
 // Ensure that landmarks are the mean of the candidates that agree, weighted by
-// score, and that a neighbour's do not count.
+// score, and that a neighbour's do not count, nor those that the network doubts,
+// unless there are no others.
 func TestConsensus(t *testing.T) {
 	face := func(x, nose, score float64) livenessd.Face {
 		f := livenessd.Face{Box: livenessd.Rect{X: x, W: 100, H: 100}, Score: score}
@@ -218,15 +219,15 @@ func TestConsensus(t *testing.T) {
 		}
 		return f
 	}
-	got := suppress([]livenessd.Face{face(0, 50, 0.9), face(5, 60, 0.8), face(60, 500, 0.85), face(300, 350, 0.8)})
-	if len(got) != 3 { // the third overlaps too little to be the same face
+	got := suppress([]livenessd.Face{face(0, 50, 0.9), face(5, 60, 0.8), face(60, 500, 0.85), face(300, 350, 0.8), face(5, 200, 0.5), face(600, 640, 0.5)}, 0.7)
+	if len(got) != 4 { // the third overlaps too little to be the same face
 		t.Fatalf("%d faces", len(got))
 	}
 	want := (0.9*50 + 0.8*60) / 1.7
 	if p := got[0].Landmarks[livenessd.NoseTip]; math.Abs(p.X-want) > 1e-9 || math.Abs(p.Y-2*want) > 1e-9 {
 		t.Errorf("nose at %v, want %v", p, want)
 	}
-	for i, x := range map[int]float64{1: 500, 2: 350} {
+	for i, x := range map[int]float64{1: 500, 2: 350, 3: 640} {
 		if p := got[i].Landmarks[livenessd.NoseTip]; math.Abs(p.X-x) > 1e-9 {
 			t.Errorf("face %d: nose at %v, want %v", i, p.X, x)
 		}

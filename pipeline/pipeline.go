@@ -97,7 +97,10 @@ func New(cfg Config, set *models.Set) (*Pipeline, error) {
 	setup(cfg.Threads)
 	p := &Pipeline{cfg: cfg, seed: maphash.MakeSeed()}
 	var err error
-	if p.face, err = newFaceDetector(set.Face); err == nil {
+	if p.face, err = newFaceDetector(set.Face); err == nil && set.Confirm != nil {
+		p.face.sure, err = newConfirmer(*set.Confirm)
+	}
+	if err == nil {
 		p.skin, err = newTextureJudge(set)
 	}
 	if err == nil && set.Attributes != nil {

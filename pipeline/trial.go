@@ -14,7 +14,8 @@ import (
 // time, and closed.
 type Trial struct {
 	n    models.Network
-	face *faceDetector // one of the two
+	face *faceDetector // one of the three
+	sure *confirmer
 	part *closeUp
 	pic  *picture
 	box  livenessd.Rect
@@ -48,6 +49,8 @@ func NewTrial(n models.Network) (*Trial, error) {
 		t.face, err = newFaceDetector(n)
 	case models.RoleTexture:
 		t.part, err = newTexture(n)
+	case models.RoleConfirm:
+		t.sure, err = newConfirmer(n)
 	case models.RoleAttributes:
 		t.part, err = newCloseUp(n)
 	default:
@@ -67,8 +70,11 @@ func (t *Trial) Close() {
 }
 
 func (t *Trial) net() runner {
-	if t.face != nil {
+	switch {
+	case t.face != nil:
 		return t.face.net
+	case t.sure != nil:
+		return t.sure.net
 	}
 	return t.part.net
 }
@@ -76,8 +82,12 @@ func (t *Trial) net() runner {
 // Feed cuts the network's part out of the picture and puts it into its input,
 // as the pipeline does for each frame.
 func (t *Trial) Feed() error {
-	if t.face != nil {
+	switch {
+	case t.face != nil:
 		_, _, err := t.face.feed(t.pic)
+		return err
+	case t.sure != nil:
+		_, err := t.sure.feed(t.pic, t.box)
 		return err
 	}
 	return t.part.feed(t.pic, t.box)

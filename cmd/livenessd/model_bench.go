@@ -20,7 +20,7 @@ import (
 var publishedPair = []string{"minifasnet-v2-2.7", "minifasnet-v1se-4.0"}
 
 // benchRoles is the order of the table.
-var benchRoles = []models.Role{models.RoleFace, models.RoleTexture, models.RoleAttributes}
+var benchRoles = []models.Role{models.RoleFace, models.RoleConfirm, models.RoleTexture, models.RoleAttributes}
 
 // benchThreads are the numbers of threads that each network is timed with.
 var benchThreads = []int{1, 2}
@@ -155,12 +155,14 @@ func (r *benchReport) add(nets []*timedNetwork, threads int) {
 	for _, role := range benchRoles {
 		var own, others []*timedNetwork
 		for _, t := range nets {
-			if t.n.Role != role {
+			// A reference is asked once.
+			if t.inUse && (t.n.Role == role || (role == models.RoleFace && t.n.Role == models.RoleConfirm)) {
+				own = append(own, t)
+			}
+			if t.n.Role != role || t.inUse {
 				continue
 			}
-			if t.inUse {
-				own = append(own, t)
-			} else if role != models.RoleTexture || slices.Contains(publishedPair, t.n.Name) {
+			if role != models.RoleTexture || slices.Contains(publishedPair, t.n.Name) {
 				others = append(others, t)
 			}
 		}

@@ -17,7 +17,7 @@ def main():
         with open(path) as f:
             text = f.read()
         d = json.loads(text)
-        specs = [d[k] for k in ("face", "attributes") if k in d] + d.get("texture", [])
+        specs = [d[k] for k in ("face", "confirm", "attributes") if k in d] + d.get("texture", [])
         for s in specs:
             file = os.path.join(folder or os.path.dirname(path), s["file"])
             if not os.path.exists(file):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # One command from the data to the weights of one network: see README.md.
-#   train.sh attributes|face|texture SHARED      SHARED holds data/ and reference-models/
-# QUICK=1 takes a hundredth of face's and texture's steps, with a folder WORK of its own: it shows that
+#   train.sh attributes|face|confirm|texture SHARED      SHARED holds data/ and reference-models/
+# QUICK=1 takes a hundredth of the steps of face, confirm and texture, with a folder WORK of its own: it shows that
 # everything is there and fits together, and leaves networks that are good for nothing.
-# Both write over the weights of this checkout.
+# All write over the weights of this checkout.
 set -euo pipefail
 cd "$(dirname "$0")"
-network=${1:?attributes, face or texture} shared=$(realpath "${2:?the folder that holds data and reference-models}")
+network=${1:?attributes, face, confirm or texture} shared=$(realpath "${2:?the folder that holds data and reference-models}")
 data=$shared/data reference=$shared/reference-models
 work=${WORK:-/tmp/livenessd-train}
 out=$(realpath ../weights)
@@ -19,6 +19,11 @@ scenes() { # name, scenes, seeds, first seed: pictures of the simulated presente
 	[ -e "$work/$1/done" ] || { (cd ../.. && go run ./cmd/scenes -out "$work/$1" -scenes "$2" -seeds "$((quick ? ($3 + 9) / 10 : $3))" -first "$4" -frames 6) && touch "$work/$1/done"; }
 }
 
+seen_by_face() { # what face and confirm learn from; seeds from 5000 on are kept apart (face/sources.py)
+	scenes scenes-face person,person-limited,print,tablet,two-people,nobody,too-far,too-near 36 4976
+	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
+}
+
 case $network in
 attributes)
 	scenes scenes-attributes person 60 1000
@@ -27,10 +32,15 @@ attributes)
 	python3 digests.py ../set.json:../weights
 	;;
 face)
-	scenes scenes-face person,person-limited,print,tablet,two-people,nobody,too-far,too-near 12 5000
-	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
+	seen_by_face
 	python3 face/train.py --data "$data" --reference "$reference" --faceless "$work/faceless" --scenes "$work/scenes-face" \
 		--steps "$(steps 10000)" --work "$work/face" --out "$out/face.onnx"
+	python3 digests.py ../set.json:../weights
+	;;
+confirm)
+	seen_by_face
+	python3 confirm/make.py --data "$data" --reference "$reference" --faceless "$work/faceless" --scenes "$work/scenes-face" \
+		--face "$out/face.onnx" --steps "$(steps 8000)" ${quick:+--every 20} --work "$work/confirm" --out "$out/confirm.onnx"
 	python3 digests.py ../set.json:../weights
 	;;
 texture)
@@ -60,7 +70,7 @@ texture)
 	python3 savedmodel.py
 	;;
 *)
-	echo "train.sh: there is no network $network; attributes, face and texture are there" >&2
+	echo "train.sh: there is no network $network; attributes, face, confirm and texture are there" >&2
 	exit 2
 	;;
 esac

@@ -14,6 +14,7 @@ other thresholds would give.
 
 import argparse
 import itertools
+import json
 import pathlib
 import sys
 from collections import defaultdict
@@ -21,7 +22,9 @@ from collections import defaultdict
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import common
 import sources
+from confirmed import Confirmed
 from detector import Detector, overlap
 from label import HINT, TEACHER, VIEWS, look
 from texture import texture
@@ -98,9 +101,14 @@ def main():
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     parser.add_argument("--scenes", type=pathlib.Path)
     parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--confirm", type=pathlib.Path, help="network that confirms the faces, fed as set.json says; the threshold is that of both")
     parser.add_argument("--missed", action="store_true", help="name the pictures whose face is missed")
     args = parser.parse_args()
     own, teacher = Detector(args.model), Detector(args.reference / "yunet_n_320_320.onnx")
+    if args.confirm:
+        with open(common.OWN) as f:
+            known = json.load(f)
+        own = Confirmed(own, known["face"]["threshold"], args.confirm, known["confirm"])
     rows = people(args, own, teacher)
     mine, theirs, count = faceless(args, own, teacher)
     print("| source | pictures | teacher's faces | found | landmarks apart: mean | 9 of 10 below | teacher from itself | alone |")
