@@ -176,21 +176,23 @@ func Reference(dirs []string) ([]Network, error) {
 }
 
 // Digest returns 12 hex digits that stand for everything a score of role
-// depends on: the networks' bytes, how they are fed, and for RoleTexture their
-// fusion. It is empty for a role that no network has.
+// depends on: the networks' bytes, how they are fed, for RoleTexture their fusion,
+// and for RoleFace the network that confirms. It is empty for a role that no
+// network has.
 func (s *Set) Digest(role Role) string {
 	var of any
 	switch {
 	case role == RoleFace:
 		of = s.Face.Spec
+		if s.Confirm != nil {
+			of = description{Face: &s.Face.Spec, Confirm: &s.Confirm.Spec}
+		}
 	case role == RoleTexture:
 		specs := make([]Spec, len(s.Texture))
 		for i, n := range s.Texture {
 			specs[i] = n.Spec
 		}
 		of = description{Texture: specs, Fusion: &s.Fusion}
-	case role == RoleConfirm && s.Confirm != nil:
-		of = s.Confirm.Spec
 	case role == RoleAttributes && s.Attributes != nil:
 		of = s.Attributes.Spec
 	default:

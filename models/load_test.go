@@ -94,6 +94,12 @@ func TestLoad(t *testing.T) {
 	if len(f) != 12 || len(x) != 12 || len(a) != 12 || f == x || f == a {
 		t.Errorf("digests %q %q %q", f, x, a)
 	}
+	s.Confirm = nil
+	if alone := s.Digest(RoleFace); alone == f {
+		t.Error("the face digest must change with the network that confirms")
+	} else {
+		f = alone
+	}
 	s.Fusion.Bias++
 	s.Attributes = nil
 	if s.Digest(RoleTexture) == x || s.Digest(RoleFace) != f || s.Digest(RoleAttributes) != "" {

@@ -23,7 +23,7 @@ func timed(role models.Role, name string, inUse bool, ms ...int) *timedNetwork {
 // and held against the reference for their role.
 func TestComparisons(t *testing.T) {
 	nets := []*timedNetwork{
-		timed(models.RoleFace, "own", true, 4, 6, 5), timed(models.RoleTexture, "skin", true, 3, 3, 9),
+		timed(models.RoleFace, "own", true, 3, 5, 3), timed(models.RoleConfirm, "sure", true, 1, 1, 2), timed(models.RoleTexture, "skin", true, 3, 3, 9),
 		timed(models.RoleFace, "yunet-n-320", false, 10, 8, 10),
 		timed(models.RoleTexture, "minifasnet-v2-2.7", false, 1, 2, 3), timed(models.RoleTexture, "minifasnet-v1se-4.0", false, 5, 4, 4),
 		timed(models.RoleTexture, "minifas-98.20", false, 70, 70, 70),
@@ -34,20 +34,23 @@ func TestComparisons(t *testing.T) {
 	if !slices.Equal(r.Comparisons, want) {
 		t.Errorf("%+v, want %+v", r.Comparisons, want)
 	}
-	if n := len(r.Timings); n != 7 {
-		t.Fatalf("%d lines, want each network and the pair", n)
+	if n := len(r.Timings); n != 9 {
+		t.Fatalf("%d lines, want each network and two pairs", n)
 	}
-	pair := r.Timings[6]
+	if both := r.Timings[7]; !both.InUse || !slices.Equal(both.Names, []string{"own", "sure"}) || both.Median != 5 {
+		t.Errorf("%+v", both)
+	}
+	pair := r.Timings[8]
 	if pair.InUse || len(pair.Names) != 2 || pair.Median != 6 || pair.P90 != 7 || pair.Whole != 8 {
 		t.Errorf("%+v", pair)
 	}
-	if !slices.Equal(nets[0].forward, []time.Duration{4e6, 6e6, 5e6}) {
+	if !slices.Equal(nets[0].forward, []time.Duration{3e6, 5e6, 3e6}) {
 		t.Error("the order of rounds was lost")
 	}
 
 	// Half of the pair is not what is compared with.
 	r = benchReport{}
-	r.add(nets[1:4], 1)
+	r.add(nets[2:5], 1)
 	if len(r.Comparisons) != 0 {
 		t.Errorf("%+v", r.Comparisons)
 	}
