@@ -59,16 +59,21 @@ func (c *closeUp) feed(pic *picture, box livenessd.Rect) error {
 	return nil
 }
 
+// shaped returns the sides of box in the shape that c asks for.
+func shaped(box livenessd.Rect, c models.Crop) (w, h float64) {
+	if c.Shape == "square" {
+		side := max(box.W, box.H)
+		return side, side
+	}
+	return box.W, box.H
+}
+
 // cropRect returns the part of a W×H picture that a network for one face sees: the
 // box times c.Scale, about the same centre, kept inside the picture. What
 // reaches beyond an edge is shifted in; what does not fit is made smaller with
 // its proportions kept. False when nothing sensible is left.
 func cropRect(box livenessd.Rect, c models.Crop, width, height int) (image.Rectangle, bool) {
-	w, h := box.W, box.H
-	if c.Shape == "square" {
-		w = max(w, h)
-		h = w
-	}
+	w, h := shaped(box, c)
 	W, H := float64(width-1), float64(height-1)
 	if !(w >= 1 && h >= 1 && W >= 1 && H >= 1) {
 		return image.Rectangle{}, false

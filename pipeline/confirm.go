@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 
 	"gocv.io/x/gocv"
@@ -51,8 +52,8 @@ func (c *confirmer) confirmed(pic *picture, candidates []livenessd.Face) ([]live
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.spec.Role, err)
 		}
-		// What is not a number is no face.
-		f.Score = math.Sqrt(f.Score * unit(float32(1/(1+math.Exp(-float64(outs[0][0]))))))
+		// The other way round, so that what is not a number is no face.
+		f.Score = math.Sqrt(f.Score * (1 - sigmoid(-float64(outs[0][0]))))
 		if f.Score >= c.spec.Threshold {
 			faces = append(faces, f)
 		}
@@ -96,20 +97,9 @@ func (c *confirmer) feed(pic *picture, box livenessd.Rect) (bool, error) {
 		return false, err
 	}
 	defer whole.close()
-	extend(whole, part, at.Min)
+	gocv.CopyMakeBorder(part.mat, &whole.mat, at.Min.Y, in.Height-at.Max.Y, at.Min.X, in.Width-at.Max.X, gocv.BorderReplicate, color.RGBA{})
 	fill(c.net.input(), whole, in)
 	return true, nil
-}
-
-// extend puts part into whole at p, and lets its edge go on all around.
-func extend(whole, part *picture, p image.Point) {
-	for y := range whole.h {
-		row := 3 * part.w * min(max(y-p.Y, 0), part.h-1)
-		for x := range whole.w {
-			from := row + 3*min(max(x-p.X, 0), part.w-1)
-			copy(whole.pix[3*(y*whole.w+x):], part.pix[from:from+3])
-		}
-	}
 }
 
 // share is n of so many, of to.
@@ -120,11 +110,8 @@ func share(n, of, to int) int {
 // around returns the square, or the rectangle of box's proportions, that c asks
 // for about the middle of box, wherever that lies. box is plausible.
 func around(box livenessd.Rect, c models.Crop) image.Rectangle {
-	w, h := box.W*c.Scale, box.H*c.Scale
-	if c.Shape == "square" {
-		w = max(w, h)
-		h = w
-	}
+	w, h := shaped(box, c)
+	w, h = w*c.Scale, h*c.Scale
 	m := box.Center()
 	x, y := int(math.Floor(m.X-w/2)), int(math.Floor(m.Y-h/2))
 	return image.Rect(x, y, x+int(math.Ceil(w)), y+int(math.Ceil(h)))

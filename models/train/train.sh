@@ -19,9 +19,13 @@ scenes() { # name, scenes, seeds, first seed: pictures of the simulated presente
 	[ -e "$work/$1/done" ] || { (cd ../.. && go run ./cmd/scenes -out "$work/$1" -scenes "$2" -seeds "$((quick ? ($3 + 9) / 10 : $3))" -first "$4" -frames 6) && touch "$work/$1/done"; }
 }
 
+faceless() { # pictures that nobody is in
+	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
+}
+
 seen_by_face() { # what face and confirm learn from; seeds from 5000 on are kept apart (face/sources.py)
 	scenes scenes-face person,person-limited,print,tablet,two-people,nobody,too-far,too-near 36 4976
-	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
+	faceless
 }
 
 case $network in
@@ -45,7 +49,7 @@ confirm)
 	;;
 texture)
 	scenes scenes-texture person,person-limited,print,tablet 130 1000
-	[ -d "$work/faceless" ] || python3 face/faceless.py "$work/faceless"
+	faceless
 	cd texture
 	python3 prepare.py --data "$data" --reference "$reference" --scenes "$work/scenes-texture" --faceless "$work/faceless" ${quick:+--size 0.05} --out "$work/samples"
 	train() { # name, steps, and what else train.py is told
